@@ -1,0 +1,875 @@
+/* SPDX-License-Identifier: MIT */
+/* weir.h - asynchronous I/O: one completion API over every mechanism an operating system has.
+ *
+ * Introduction
+ *
+ *   A program starts operations (ops) on handles. Each op ends exactly once, by a call of its
+ *   done() from inside weir_run(). Which mechanism serves it - poll, epoll, io_uring, threads, ... -
+ *   is chosen when the loop is opened and changes no result.
+ *
+ *       struct conn { struct weir_handle sock; struct weir_op recv, send; char buf[4096]; };
+ *
+ *       static void on_recv(struct weir_op *op)
+ *       {
+ *           struct conn *c = weir_of(op, struct conn, recv);
+ *           if (op->result <= 0) { weir_close(&c->sock, on_closed); return; }
+ *           weir_send(&c->send, &c->sock, c->buf, (size_t)op->result, WEIR_ALL, on_sent);
+ *           weir_deadline(&c->send, 5 * WEIR_SECOND);
+ *       }
+ *
+ * Rules that hold for every function
+ *
+ *   Starting an op cannot fail and runs no callback: every outcome, also a wrong argument, arrives in
+ *   done(). Argument order: op, handle or loop, data, length, [offset,] flags, done.
+ *
+ *   Ownership. Ops and handles are the caller's memory, zeroed before their first use. An op belongs
+ *   to the loop from the call until its last done(); what it points to (data, paths, addresses,
+ *   vectors, struct weir_msg) is borrowed as long. In its own done(), when !op->more, an op may be
+ *   started again or freed. A handle belongs to the loop from the call that fills it until its
+ *   on_closed().
+ *
+ *   Results. op->result >= 0 is success: a count, or what the op says. Below zero is one of WEIR_E*,
+ *   which are themselves negative. If any byte moved, the result is that count, on every engine;
+ *   an op with WEIR_ALL that ends early tells the reason in op->error. An op that the caller
+ *   cancelled ends WEIR_ECANCELED, one whose weir_deadline() passed ends WEIR_EDEADLINE - unless it
+ *   was done before the cancel reached it: then its true result is told. WEIR_ENOTSUP says that this
+ *   engine, platform or build of weir does not have the function.
+ *
+ *   Order. The ops of one direction (in: accept, recv, stream reads; out: connect, send, shutdown,
+ *   stream writes) of one handle are done in the order they were started. The two directions, polls
+ *   and file ops with an offset are independent of each other.
+ *
+ *   Threads. Each function is marked: [loop] only on the loop's thread (that of the first weir_run();
+ *   before it, one thread at a time), [any] on any thread, [pure] touches no loop. A call from a
+ *   foreign thread, or the start of an op that is still live, is a bug of the caller that no
+ *   completion could tell: weir prints one sentence and aborts, in every build.
+ *
+ *   fork(). In the child, calls that return a value return WEIR_EPERM; a started op has ended with
+ *   that result when the call returns, without a callback; inherited ops never end.
+ *   weir_loop_forget() frees the loop there.
+ */
+#ifndef WEIR_H
+#define WEIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "weir/error.h"
+#include "weir/ops.h"
+
+#if defined(__GNUC__)
+#define WEIR_API __attribute__((visibility("default")))
+#else
+#define WEIR_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+ * Version
+ * ---------------------------------------------------------------------------------------------- */
+
+#define WEIR_VERSION_MAJOR 0
+#define WEIR_VERSION_MINOR 1
+#define WEIR_VERSION_PATCH 0
+#define WEIR_VERSION (WEIR_VERSION_MAJOR * 10000 + WEIR_VERSION_MINOR * 100 + WEIR_VERSION_PATCH)
+
+/* [pure] The version of the library that runs, in the form of WEIR_VERSION, and as "0.1.0". */
+WEIR_API unsigned    weir_version(void);
+WEIR_API const char *weir_version_text(void);
+
+/* ------------------------------------------------------------------------------------------------
+ * Units and flags
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Times are nanoseconds of the system's monotonic clock (CLOCK_MONOTONIC). */
+#define WEIR_MICROSECOND UINT64_C(1000)
+#define WEIR_MILLISECOND UINT64_C(1000000)
+#define WEIR_SECOND UINT64_C(1000000000)
+#define WEIR_FOREVER UINT64_MAX
+
+/* Flags of ops. A flag that the op does not know ends it with WEIR_EINVAL. */
+#define WEIR_BACKGROUND 0x0001u /* any op: does not keep weir_run() running */
+#define WEIR_ALL 0x0002u        /* recv, send, read, write: go on until every byte moved */
+#define WEIR_MULTISHOT 0x0004u  /* accept, recv_pooled, recv_msg_pooled, signal: until cancelled */
+#define WEIR_LEVEL 0x0008u      /* poll: told again after its callback while ready */
+#define WEIR_EDGE 0x0010u       /* poll: told at least once after each change from not ready */
+#define WEIR_ONESHOT 0x0020u    /* poll: told once; the default */
+#define WEIR_ZEROCOPY 0x0040u   /* send: without a copy where the engine can; else plain */
+#define WEIR_PEEK 0x0080u       /* recv, recv_msg: leave the bytes in the queue */
+#define WEIR_DATA_ONLY 0x0100u  /* fsync: the data and what is needed to read it (fdatasync) */
+
+/* Flags of handles. A function refuses one that it does not know with WEIR_EINVAL. */
+#define WEIR_BORROWED 0x0001u      /* adopt: closing the handle leaves the descriptor open */
+#define WEIR_V6ONLY 0x0002u        /* socket, listen: no IPv4 through this IPv6 socket; without it,
+                                      both, on every platform */
+#define WEIR_REUSE_PORT 0x0004u    /* listen, bind: share the port between sockets (SO_REUSEPORT) */
+#define WEIR_NODELAY 0x0008u       /* socket, listen (for what it accepts): no Nagle delay */
+#define WEIR_NO_REUSE_ADDR 0x0010u /* listen: refuse a port in TIME_WAIT (SO_REUSEADDR is the default
+                                      where it is safe) */
+
+/* How weir_open() opens; the low 12 bits are the permissions of a new file, 0666 when they are 0,
+ * under the umask. open(2). */
+#define WEIR_OPEN_READ 0x00010000u
+#define WEIR_OPEN_WRITE 0x00020000u
+#define WEIR_OPEN_CREATE 0x00040000u
+#define WEIR_OPEN_EXCLUSIVE 0x00080000u
+#define WEIR_OPEN_TRUNCATE 0x00100000u
+#define WEIR_OPEN_APPEND 0x00200000u
+#define WEIR_OPEN_DIRECT 0x00400000u /* past the page cache; see weir_direct_alignment() */
+#define WEIR_OPEN_SYNC 0x00800000u   /* each write reaches the device before it ends */
+#define WEIR_OPEN_DIRECTORY 0x01000000u
+#define WEIR_OPEN_NOFOLLOW 0x02000000u
+
+/* Readiness, asked for by weir_poll() and told in its result. HUP and ERR are always told. */
+#define WEIR_IN 0x01u
+#define WEIR_OUT 0x02u
+#define WEIR_HUP 0x04u   /* both directions ended */
+#define WEIR_ERR 0x08u   /* an error waits on the descriptor */
+#define WEIR_RDHUP 0x10u /* the peer ended its sending; bytes may still be unread */
+
+/* For the offset of read and write: at the descriptor's own position, in order. */
+#define WEIR_STREAM UINT64_MAX
+
+/* op->told: what the platform said beside the result. */
+#define WEIR_TOLD_TRUNCATED 0x1u         /* the datagram was longer than the buffer */
+#define WEIR_TOLD_CONTROL_TRUNCATED 0x2u /* control data was longer than its buffer */
+#define WEIR_TOLD_COPIED 0x4u            /* WEIR_ZEROCOPY was asked, the kernel copied all the same */
+
+/* ------------------------------------------------------------------------------------------------
+ * Ops and handles
+ * ---------------------------------------------------------------------------------------------- */
+
+struct weir_loop;
+struct weir_handle;
+struct weir_op;
+struct weir_pool;
+struct weir_msg;
+struct weir_copy_range;
+struct weir_lookup;
+struct weir_stat;
+
+/* Runs on the loop's thread, inside weir_run() or weir_loop_close(). */
+typedef void weir_done(struct weir_op *op);
+typedef void weir_closed(struct weir_handle *handle);
+
+/* Runs on a worker's thread; what it returns is the op's result. */
+typedef int64_t weir_work_call(struct weir_op *op);
+
+/* An operating system's handle: a descriptor on POSIX, a SOCKET or HANDLE on Windows. */
+typedef intptr_t weir_os_handle;
+
+/* One piece of memory; the same layout as struct iovec on POSIX. */
+struct weir_buf {
+    void  *data;
+    size_t length;
+};
+
+/* Who did the work of an op; op->served in its done(). */
+enum weir_served {
+    WEIR_SERVED_NOT,       /* ended without an attempt: wrong argument, cancelled early */
+    WEIR_SERVED_AT_ONCE,   /* a direct call that had not to wait */
+    WEIR_SERVED_READY,     /* a direct call, after the mechanism said that it is ready */
+    WEIR_SERVED_KERNEL,    /* the kernel completed it */
+    WEIR_SERVED_WORKER,    /* a thread made a blocking call */
+    WEIR_SERVED_SIMULATED, /* the sim engine */
+    WEIR_SERVED_KINDS
+};
+
+/* What a handle is; found once, when it is attached. */
+enum weir_handle_kind {
+    WEIR_HANDLE_NONE,     /* not attached, or closed */
+    WEIR_HANDLE_STREAM,   /* connected or connectable stream socket */
+    WEIR_HANDLE_DATAGRAM, /* datagram or other message socket */
+    WEIR_HANDLE_LISTENER,
+    WEIR_HANDLE_PIPE, /* pipe or FIFO */
+    WEIR_HANDLE_TTY,
+    WEIR_HANDLE_FILE, /* regular file, block device */
+    WEIR_HANDLE_DIRECTORY,
+    WEIR_HANDLE_OTHER, /* what can only be asked for readiness: eventfd, timerfd, an epoll, ... */
+    WEIR_HANDLE_KINDS
+};
+
+/* One operation. Zero it before its first use; `user` is never touched by weir, everything else is
+ * written by the call that starts the op. 128 bytes on 64-bit platforms. */
+struct weir_op {
+    void               *user;   /* yours */
+    weir_done          *done;   /* may be NULL, except where an op may tell more than once */
+    struct weir_handle *handle; /* for an op without one: the loop's own hidden handle */
+    int64_t             result; /* >= 0, or WEIR_E*; final in the last done() */
+    uint8_t             kind;   /* enum weir_op_kind */
+    uint8_t             served; /* enum weir_served */
+    uint8_t             more;   /* 1 in done(): the op is still live and will tell again */
+    uint8_t             state;  /* weir's own */
+    uint32_t            flags;  /* as given */
+    int32_t             error;  /* WEIR_ALL: why it ended early, else 0 */
+    uint32_t            told;   /* WEIR_TOLD_* */
+    struct {                    /* weir's own, from here on */
+        struct weir_op *next, *previous;
+        struct weir_op *lane;
+        uint64_t        due_ns;
+        uint32_t        heap_slot;
+        int16_t         cause;
+        uint8_t         holds;
+        uint8_t         step;
+        union {
+            struct {
+                void    *data;
+                size_t   length;
+                uint64_t offset;
+            } transfer;
+            struct {
+                const struct weir_buf *buffers;
+                size_t                 count;
+                uint64_t               offset;
+            } vector;
+            struct {
+                const void *data;
+                size_t      length;
+            } address;
+            struct {
+                const char *path;
+                unsigned    mode;
+            } open;
+            struct {
+                struct weir_msg *messages;
+                size_t           count;
+            } message;
+            struct {
+                uint64_t offset, length;
+                int      advice;
+            } range;
+            struct weir_handle     *accepted;
+            struct weir_copy_range *copy;
+            struct weir_lookup     *lookup;
+            struct weir_stat       *stat;
+            struct weir_pool       *pool;
+            struct weir_loop       *target;
+            weir_work_call         *work;
+            unsigned                events;
+            int                     number;
+        } arg;
+        uint64_t progress;
+        uint64_t engine;
+    } in;
+};
+
+/* One descriptor on a loop. Zero it before its first use; `user` is never touched by weir. 80 bytes
+ * on 64-bit platforms. */
+struct weir_handle {
+    void             *user; /* yours */
+    weir_closed      *on_closed;
+    struct weir_loop *loop;
+    struct {          /* weir's own, from here on */
+        struct weir_handle *next, *previous;
+        struct weir_op     *ops_in, *ops_out;
+        struct weir_handle *changed;
+        int32_t             descriptor;
+        int32_t             slot;
+        uint8_t             kind, armed, want, hint, busy, quota;
+        uint16_t            flags;
+    } in;
+};
+
+/* The structure that holds MEMBER, from a pointer to that member. */
+#define weir_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* [any, if the caller orders it with the loop] Whether the op is not the loop's: it ended, or was
+ * never started. The way to ask after an op without done(). */
+WEIR_API bool weir_ended(const struct weir_op *op);
+
+/* [loop] The loop that an op belongs to, or belonged to last. */
+static inline struct weir_loop *weir_op_loop(const struct weir_op *op)
+{
+    return op->handle ? op->handle->loop : NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The loop
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Memory for everything that weir allocates for a loop. resize(user, NULL, n) allocates,
+ * resize(user, p, 0) frees and returns NULL; [any], since workers' stacks and records come from the
+ * loop's thread but pools of other loops may share it. */
+struct weir_allocator {
+    void *(*resize)(void *user, void *memory, size_t size);
+    void *user;
+};
+
+enum weir_log_level { WEIR_LOG_DEBUG, WEIR_LOG_NOTICE, WEIR_LOG_WARNING };
+
+struct weir_sim_host; /* weir/sim.h */
+
+/* How a loop is opened. Zeroed means the defaults; the strings and structures are borrowed during
+ * weir_loop_open() only, except allocator, log and hooks, which are copied. */
+struct weir_options {
+    const char                  *engine;    /* NULL: $WEIR_ENGINE, else the best allowed here */
+    const struct weir_allocator *allocator; /* NULL: the C library's */
+    void (*log)(void *user, enum weir_log_level level, const char *sentence);
+    void                 *log_user;
+    void (*before_wait)(struct weir_loop *loop, void *user, int64_t timeout_ns); /* -1: for ever */
+    void (*after_wait)(struct weir_loop *loop, void *user);
+    void                 *wait_user;
+    unsigned              ring_entries;    /* io_uring: submission entries; 0: 256 */
+    unsigned              file_workers;    /* most threads of the lane for files; 0: 4 */
+    unsigned              resolve_workers; /* most threads of the lane for names; 0: 2 */
+    unsigned              work_workers;    /* most threads of the lane for weir_work(); 0: 4 */
+    unsigned              threads_max;     /* engine threads: most workers; 0: 1,024 */
+    struct weir_sim_host *sim_host;        /* engine sim: NULL for a world of its own */
+    unsigned              features_off;    /* WEIR_WITHOUT_*, to measure or to avoid one */
+};
+
+#define WEIR_WITHOUT_DEFER_TASKRUN 0x1u
+#define WEIR_WITHOUT_BUFFER_RING 0x2u
+#define WEIR_WITHOUT_MULTISHOT 0x4u
+#define WEIR_WITHOUT_REGISTERED 0x8u
+
+/* [any] Opens a loop. Returns 0 and the loop, or, with *loop NULL, WEIR_ENOENGINE (the engine asked
+ * for, or every engine, was refused: weir_engine_list() says why), WEIR_ENOMEM, WEIR_EMFILE. */
+WEIR_API int weir_loop_open(struct weir_loop **loop, const struct weir_options *options);
+
+enum weir_run_mode {
+    WEIR_UNTIL_DONE, /* until nothing is pending but WEIR_BACKGROUND ops, or weir_stop() */
+    WEIR_ONCE,       /* waits at most once, for something to tell, and tells it */
+    WEIR_NOWAIT      /* tells what there is, never waits */
+};
+
+/* [loop] Runs callbacks. Returns 0 when nothing is pending any more, 1 when something is (stopped,
+ * once, nowait); WEIR_EDEADLK from a callback, WEIR_EPERM in a forked child, else the engine's
+ * error. */
+WEIR_API int weir_run(struct weir_loop *loop, enum weir_run_mode mode);
+
+/* [loop] Makes weir_run() return after the callback that runs now. Nothing is lost: the next
+ * weir_run() goes on where it stopped. Outside weir_run(), the next one returns at once. */
+WEIR_API void weir_stop(struct weir_loop *loop);
+
+/* [any] Ends a wait of the loop, if there is one, or makes the next return at once. */
+WEIR_API void weir_wake(struct weir_loop *loop);
+
+/* [loop] The clock that deadlines use, read anew. */
+WEIR_API uint64_t weir_now(struct weir_loop *loop);
+
+/* [loop] Cancels every op, closes every handle, runs their callbacks and frees the loop. An op
+ * started meanwhile ends WEIR_ECANCELED. Waits at most timeout_ns for workers: WEIR_EBUSY when one
+ * still holds a buffer (the loop stays valid and closing; call again). WEIR_EDEADLK from a callback.
+ * The caller sees to it that no other thread uses the loop once this returned 0. */
+WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
+
+/* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching
+ * what it shares with the parent. Its ops and handles are as zeroed. 0, or WEIR_EINVAL where the
+ * loop was not inherited by fork(). */
+WEIR_API int weir_loop_forget(struct weir_loop *loop);
+
+/* [loop] To run inside another loop: a descriptor that becomes readable when weir_run(loop,
+ * WEIR_NOWAIT) has something to do, or WEIR_ENOTSUP (poll, select, spin). */
+WEIR_API weir_os_handle weir_loop_fd(struct weir_loop *loop);
+
+/* [loop] How long the outer loop may wait before it calls weir_run() though weir_loop_fd() is not
+ * readable: nanoseconds, 0 for at once, -1 for ever. */
+WEIR_API int64_t weir_loop_timeout(struct weir_loop *loop);
+
+/* [loop] Each open loop has a default allocator of its own; memory from it for a program's records. */
+WEIR_API void *weir_resize(struct weir_loop *loop, void *memory, size_t size);
+
+/* ------------------------------------------------------------------------------------------------
+ * Handles
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Addresses are those of the system: struct sockaddr_in, sockaddr_in6, sockaddr_un. */
+struct weir_address {
+    uint32_t length;
+    uint32_t reserved;
+    union {
+        uint64_t      align;
+        unsigned char bytes[128];
+    } data;
+};
+
+/* [pure] Text to address: "127.0.0.1:80", "[::1]:80", ":80" (every address), "unix:/path" (a path
+ * that is too long is WEIR_ENAMETOOLONG; "unix:@name" is Linux's abstract name). Names are for
+ * weir_resolve(). 0 or WEIR_EINVAL. */
+WEIR_API int weir_address_parse(struct weir_address *address, const char *text);
+
+/* [pure] Address to text of the same form, at most 150 bytes with its end. The length written, or
+ * WEIR_EINVAL, WEIR_ERANGE when it does not fit. */
+WEIR_API int weir_address_format(const struct weir_address *address, char *text, size_t room);
+
+/* [loop] A new socket. family AF_*, type SOCK_*; close-on-exec and non-blocking. Returns 0 or
+ * WEIR_E*, and the handle as zeroed. socket(2). */
+WEIR_API int weir_socket(struct weir_handle *handle, struct weir_loop *loop, int family, int type,
+                         unsigned flags);
+
+/* [loop] Gives a socket of weir_socket() a local address. bind(2). */
+WEIR_API int weir_bind(struct weir_handle *handle, const void *address, size_t address_length,
+                       unsigned flags);
+
+/* [loop] A new listening socket on an address; backlog 0 is the system's most. 0 or WEIR_E*, and the
+ * handle as zeroed. */
+WEIR_API int weir_listen(struct weir_handle *handle, struct weir_loop *loop, const void *address,
+                         size_t address_length, int backlog, unsigned flags);
+
+/* [loop] Attaches a descriptor of the caller's, which becomes weir's to close (unless
+ * WEIR_BORROWED). Its flags are kept: weir never waits in a call on a blocking descriptor either,
+ * except where docs/engines.md says so. 0 or WEIR_EBADF, WEIR_ENOMEM: then the descriptor is still
+ * the caller's. */
+WEIR_API int weir_adopt(struct weir_handle *handle, struct weir_loop *loop, weir_os_handle os,
+                        unsigned flags);
+
+/* [loop] The two ends of a new pipe: what is written to the second is read from the first. Either is
+ * as weir_adopt() with a descriptor that weir opened. 0 or WEIR_E*. pipe2(2). */
+WEIR_API int weir_pipe(struct weir_handle *reader, struct weir_handle *writer,
+                       struct weir_loop *loop);
+
+/* [loop] Closes. Needs no op, may be called at any time: every op of the handle ends first
+ * (WEIR_ECANCELED, or its true result), on_closed(handle) comes last, and a port is free then.
+ * on_closed may be NULL; the handle is the caller's again when it ran (without one: when
+ * weir_handle_kind() is WEIR_HANDLE_NONE). Returns 0, also when repeated (the first on_closed stays
+ * and runs once), or WEIR_EBADF for a handle that is not attached. An op started on a closing handle
+ * ends WEIR_ECANCELED, untouched. */
+WEIR_API int weir_close(struct weir_handle *handle, weir_closed *on_closed);
+
+/* [loop] Closes before it returns: waits until the kernel has let go of every op (a system call or
+ * two on io_uring, none on readiness engines), then closes the descriptor. No on_closed; the done()s
+ * of ops that were pending run in the next weir_run(), and the handle lives until then. 0,
+ * WEIR_EBADF, or WEIR_EBUSY while a worker runs a call on it: then it goes on as weir_close(handle,
+ * NULL). */
+WEIR_API int weir_close_now(struct weir_handle *handle);
+
+/* [loop] */
+WEIR_API enum weir_handle_kind weir_handle_kind(const struct weir_handle *handle);
+WEIR_API weir_os_handle        weir_handle_os(const struct weir_handle *handle); /* or WEIR_EBADF */
+WEIR_API int weir_local_address(const struct weir_handle *handle, struct weir_address *address);
+WEIR_API int weir_peer_address(const struct weir_handle *handle, struct weir_address *address);
+
+/* Socket options in one set of names. */
+enum weir_option {
+    WEIR_OPTION_NODELAY,         /* TCP_NODELAY: 0, 1 */
+    WEIR_OPTION_KEEPALIVE,       /* seconds until the first probe, 0: off */
+    WEIR_OPTION_RECEIVE_BUFFER,  /* bytes */
+    WEIR_OPTION_SEND_BUFFER,     /* bytes */
+    WEIR_OPTION_LINGER,          /* seconds; 0: reset at close; -1: off */
+    WEIR_OPTION_BROADCAST,       /* 0, 1 */
+    WEIR_OPTION_MULTICAST_TTL,   /* hops */
+    WEIR_OPTION_MULTICAST_LOOP,  /* 0, 1 */
+    WEIR_OPTION_DONT_FRAGMENT,   /* 0, 1 */
+    WEIR_OPTION_RECEIVE_OFFLOAD, /* UDP_GRO: 0, 1 */
+    WEIR_OPTION_SEND_SEGMENT,    /* UDP_SEGMENT: bytes */
+    WEIR_OPTION_ERROR            /* read only: takes the pending error, as WEIR_E* or 0 */
+};
+
+/* [loop] 0 or WEIR_E*; get writes *value. setsockopt(2), socket(7), tcp(7), udp(7). */
+WEIR_API int weir_option_set(struct weir_handle *handle, enum weir_option option, int64_t value);
+WEIR_API int weir_option_get(struct weir_handle *handle, enum weir_option option, int64_t *value);
+
+/* [loop] Joins (or leaves) a multicast group on an interface (0: the system's choice). */
+WEIR_API int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
+                            unsigned interface_index, bool join);
+
+/* ------------------------------------------------------------------------------------------------
+ * Ops without a handle. They take the loop in its place; [loop] unless marked
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Ends 0 in the next turn. */
+WEIR_API void weir_nop(struct weir_op *op, struct weir_loop *loop, unsigned flags, weir_done *done);
+
+/* Ends 0, never before ns nanoseconds from now have passed; equal times in the order they were
+ * started. weir_deadline() re-arms it in place. */
+WEIR_API void weir_timer(struct weir_op *op, struct weir_loop *loop, uint64_t ns, unsigned flags,
+                         weir_done *done);
+
+/* Ends with the signal's number when it arrives (with WEIR_MULTISHOT: each time, until cancelled).
+ * The signal is blocked in this thread while an op waits for it, so start it before threads that
+ * would take it. signalfd(2). WEIR_EINVAL for what cannot be caught. */
+WEIR_API void weir_signal(struct weir_op *op, struct weir_loop *loop, int signal_number,
+                          unsigned flags, weir_done *done);
+
+/* Calls work(op) on a worker of the lane for user work and ends with what it returns. Cancelled
+ * before it began: WEIR_ECANCELED; a running one goes on and its result is told. */
+WEIR_API void weir_work(struct weir_op *op, struct weir_loop *loop, weir_work_call *work,
+                        unsigned flags, weir_done *done);
+
+/* [any] Ends 0 on the loop's thread. Posts of one thread run in the order they were made. The op
+ * must not be live; it belongs to the loop from the call. */
+WEIR_API void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done);
+
+/* A name look-up, on a lane of its own. All of it is the caller's. getaddrinfo(3). */
+struct weir_lookup {
+    const char          *host;      /* NULL: the local addresses */
+    const char          *service;   /* name or number, or NULL */
+    int                  family;    /* AF_UNSPEC, AF_INET, AF_INET6 */
+    int                  type;      /* SOCK_STREAM, SOCK_DGRAM or 0 */
+    struct weir_address *addresses; /* filled, in the order to be tried */
+    size_t               room;      /* how many fit */
+    bool                 passive;   /* host NULL: every address, for weir_listen() */
+};
+
+/* Ends with the number of addresses found (of which at most `room` are written), or WEIR_ENONAME,
+ * WEIR_ETRYNAME, WEIR_EBADNAME. */
+WEIR_API void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup *lookup,
+                           unsigned flags, weir_done *done);
+
+/* Opens a file, FIFO or device into a zeroed handle, which belongs to the loop during the op
+ * (op->handle) and is attached when the result is 0; else it is as zeroed again. open(2). */
+WEIR_API void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *handle,
+                        const char *path, unsigned mode, unsigned flags, weir_done *done);
+
+/* ------------------------------------------------------------------------------------------------
+ * Sockets, pipes and ttys [loop]
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Takes a connection into a zeroed handle: 0, or WEIR_E* and the handle as zeroed. With
+ * WEIR_MULTISHOT, accepted is NULL and each result is an OS handle to weir_adopt(). When the process
+ * or system is out of descriptors, the op waits and asks again at most 20 times a second; a
+ * connection that was aborted in the queue is skipped. accept4(2): close-on-exec. */
+WEIR_API void weir_accept(struct weir_op *op, struct weir_handle *listener,
+                          struct weir_handle *accepted, unsigned flags, weir_done *done);
+
+/* 0 or WEIR_E*. connect(2). */
+WEIR_API void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *address,
+                           size_t address_length, unsigned flags, weir_done *done);
+
+/* Bytes received, 0 at the end of the stream (and for length 0). WEIR_ALL: exactly length bytes, or
+ * fewer with op->error WEIR_EEOF or the reason. */
+WEIR_API void weir_recv(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
+                        unsigned flags, weir_done *done);
+WEIR_API void weir_recvv(struct weir_op *op, struct weir_handle *handle,
+                         const struct weir_buf *buffers, size_t count, unsigned flags,
+                         weir_done *done);
+
+/* Bytes taken by the system; with WEIR_ALL all of them, or fewer with op->error. Never raises
+ * SIGPIPE. */
+WEIR_API void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data,
+                        size_t length, unsigned flags, weir_done *done);
+WEIR_API void weir_sendv(struct weir_op *op, struct weir_handle *handle,
+                         const struct weir_buf *buffers, size_t count, unsigned flags,
+                         weir_done *done);
+
+/* Ends sending, after what was started before; the peer reads the end of the stream. 0 or WEIR_E*.
+ * shutdown(2), SHUT_WR. */
+WEIR_API void weir_shutdown(struct weir_op *op, struct weir_handle *handle, unsigned flags,
+                            weir_done *done);
+
+/* Tells readiness: the result holds WEIR_IN, WEIR_OUT, WEIR_HUP, WEIR_ERR, WEIR_RDHUP. One of
+ * WEIR_ONESHOT (default: ends), WEIR_LEVEL (told again after its callback while ready) or WEIR_EDGE
+ * (at least once after each change from not ready; more often where the mechanism has no edges).
+ * Regular files are always ready. On any handle, also one that is only WEIR_HANDLE_OTHER. */
+WEIR_API void weir_poll(struct weir_op *op, struct weir_handle *handle, unsigned events,
+                        unsigned flags, weir_done *done);
+
+/* [loop] Never wait, use no op: bytes moved, or WEIR_EAGAIN, also while an op of that direction is
+ * pending, or WEIR_E*. flags: WEIR_PEEK for recv. */
+WEIR_API int64_t weir_try_recv(struct weir_handle *handle, void *data, size_t length,
+                               unsigned flags);
+WEIR_API int64_t weir_try_send(struct weir_handle *handle, const void *data, size_t length,
+                               unsigned flags);
+
+/* One message: addresses, data, control data. All of it is the caller's until done(). */
+struct weir_msg {
+    void                  *address; /* struct sockaddr: to whom; receiving: filled; or NULL */
+    uint32_t               address_room;
+    uint32_t               address_length;
+    const struct weir_buf *buffers;
+    size_t                 count;
+    void                  *control; /* aligned for struct cmsghdr; or NULL. cmsg(3) */
+    uint32_t               control_room;
+    uint32_t               control_length;
+    int64_t                result;  /* of this message, in a batch */
+    uint32_t               told;    /* WEIR_TOLD_*, of this message */
+    uint32_t               segment; /* sending: cut into datagrams of so many bytes (GSO), 0: one;
+                                       receiving: the datagrams were so long (GRO), 0: one */
+    uint64_t               in[8];   /* weir's own */
+};
+
+/* Bytes of one message, at most what the buffers hold (op->told says when it was longer). A
+ * zero-length datagram is a result of 0, not an end. recvmsg(2), sendmsg(2). */
+WEIR_API void weir_recv_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
+                            unsigned flags, weir_done *done);
+WEIR_API void weir_send_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
+                            unsigned flags, weir_done *done);
+
+/* The number of messages moved, at least one; each says its bytes in its result. recvmmsg(2). */
+WEIR_API void weir_recv_batch(struct weir_op *op, struct weir_handle *handle,
+                              struct weir_msg *messages, size_t count, unsigned flags,
+                              weir_done *done);
+WEIR_API void weir_send_batch(struct weir_op *op, struct weir_handle *handle,
+                              struct weir_msg *messages, size_t count, unsigned flags,
+                              weir_done *done);
+
+/* [pure] Descriptors in a message's control data (SCM_RIGHTS): put before sending; take after
+ * receiving, which makes them the caller's, close-on-exec. The number put or taken, or WEIR_ENOBUFS
+ * when the control room is too small, WEIR_EINVAL. unix(7). */
+WEIR_API int weir_msg_put_handles(struct weir_msg *message, const weir_os_handle *handles,
+                                  size_t count);
+WEIR_API int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *handles, size_t room);
+
+/* ------------------------------------------------------------------------------------------------
+ * Files [loop]
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Bytes, fewer than asked only at the end of the file, or on an error after some moved. offset: in
+ * bytes, or WEIR_STREAM for the descriptor's position (and for pipes, ttys and stream sockets, where
+ * they are recv and send). pread(2), pwrite(2). */
+WEIR_API void weir_read(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
+                        uint64_t offset, unsigned flags, weir_done *done);
+WEIR_API void weir_write(struct weir_op *op, struct weir_handle *handle, const void *data,
+                         size_t length, uint64_t offset, unsigned flags, weir_done *done);
+WEIR_API void weir_readv(struct weir_op *op, struct weir_handle *handle,
+                         const struct weir_buf *buffers, size_t count, uint64_t offset,
+                         unsigned flags, weir_done *done);
+WEIR_API void weir_writev(struct weir_op *op, struct weir_handle *handle,
+                          const struct weir_buf *buffers, size_t count, uint64_t offset,
+                          unsigned flags, weir_done *done);
+
+struct weir_stat {
+    uint64_t size; /* bytes */
+    uint64_t blocks;     /* 512-byte units really taken */
+    uint64_t inode, device;
+    int64_t  modified_ns, accessed_ns, changed_ns; /* since 1970 */
+    uint32_t mode;                                 /* POSIX type and permission bits */
+    uint32_t links, user, group;
+    uint32_t block_size; /* bytes that suit I/O */
+    uint32_t kind;       /* enum weir_handle_kind */
+};
+
+/* 0 or WEIR_E*. fstat(2). */
+WEIR_API void weir_fstat(struct weir_op *op, struct weir_handle *handle, struct weir_stat *stat,
+                         unsigned flags, weir_done *done);
+
+/* What writes that ended before this call wrote is on the device. WEIR_DATA_ONLY. An error is told
+ * once; do not try again, the data may be gone. fsync(2). */
+WEIR_API void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags,
+                         weir_done *done);
+
+/* 0 or WEIR_E*. ftruncate(2); posix_fallocate(3); posix_fadvise(2). */
+WEIR_API void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length,
+                            unsigned flags, weir_done *done);
+WEIR_API void weir_preallocate(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
+                               uint64_t length, unsigned flags, weir_done *done);
+
+enum weir_advice {
+    WEIR_ADVICE_NORMAL,
+    WEIR_ADVICE_SEQUENTIAL,
+    WEIR_ADVICE_RANDOM,
+    WEIR_ADVICE_WILL_NEED,
+    WEIR_ADVICE_DONT_NEED
+};
+WEIR_API void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
+                          uint64_t length, enum weir_advice advice, unsigned flags, weir_done *done);
+
+/* From where weir_copy() takes how much. */
+struct weir_copy_range {
+    struct weir_handle *from;
+    uint64_t            from_offset; /* or WEIR_STREAM */
+    uint64_t            to_offset;   /* or WEIR_STREAM */
+    uint64_t            length;      /* bytes; UINT64_MAX: until the end of `from` */
+};
+
+/* Moves bytes to `handle` without passing them through the program where the system can (sendfile,
+ * splice, copy_file_range), else through a buffer of weir's. Bytes moved, or WEIR_E*. It takes its
+ * place in the out direction of `handle` and the in direction of `from`. */
+WEIR_API void weir_copy(struct weir_op *op, struct weir_handle *handle,
+                        struct weir_copy_range *range, unsigned flags, weir_done *done);
+
+/* What WEIR_OPEN_DIRECT asks of this file; both are 0 where direct I/O is impossible. */
+struct weir_alignment {
+    uint32_t memory; /* bytes */
+    uint32_t offset; /* bytes; lengths too */
+};
+
+/* [loop] 0 or WEIR_E*. statx(2), STATX_DIOALIGN. */
+WEIR_API int weir_direct_alignment(const struct weir_handle *handle,
+                                   struct weir_alignment    *alignment);
+
+/* ------------------------------------------------------------------------------------------------
+ * Late-bound buffers: no memory is held while a connection idles [loop]
+ * ---------------------------------------------------------------------------------------------- */
+
+enum weir_pool_policy {
+    WEIR_POOL_WAIT, /* a receive without a buffer waits until one is given back */
+    WEIR_POOL_FAIL, /* it ends WEIR_ENOBUFS */
+    WEIR_POOL_GROW  /* the pool grows, up to count_max; then as WAIT */
+};
+
+struct weir_pool_options {
+    size_t                buffer_size; /* bytes; 0: 16 KiB */
+    uint32_t              count;       /* 0: 256 */
+    uint32_t              count_max;   /* with GROW; 0: 16 times count */
+    enum weir_pool_policy policy;
+    uint32_t              alignment; /* of each buffer, for direct I/O; 0: 64 */
+};
+
+/* 0, or WEIR_ENOMEM, WEIR_EINVAL. */
+WEIR_API int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
+                            const struct weir_pool_options *options);
+
+/* 0, or WEIR_EBUSY while a buffer is out or a receive waits on it. */
+WEIR_API int weir_pool_close(struct weir_pool *pool);
+
+/* Receives into buffers that are taken from the pool when data is there. Bytes received; they lie in
+ * the pieces told by weir_pooled(), which are the caller's until weir_pool_give(). With
+ * WEIR_MULTISHOT again and again until the stream ends, an error, or a cancel; what was received
+ * when it stops is told first. */
+WEIR_API void weir_recv_pooled(struct weir_op *op, struct weir_handle *handle,
+                               struct weir_pool *pool, unsigned flags, weir_done *done);
+
+/* The same for messages: address, control and result are told in *message, the data is pooled. */
+WEIR_API void weir_recv_msg_pooled(struct weir_op *op, struct weir_handle *handle,
+                                   struct weir_pool *pool, struct weir_msg *message, unsigned flags,
+                                   weir_done *done);
+
+/* In done(): the pieces that hold what was received, in order; at most room are written. Their
+ * number. They can be sent as they are by weir_sendv(). */
+WEIR_API int weir_pooled(const struct weir_op *op, struct weir_buf *pieces, size_t room);
+
+/* Takes a buffer for the program's own use, or gives one back by any address told by weir_pooled()
+ * or taken. 0; WEIR_ENOBUFS; WEIR_EINVAL for a second give-back or memory that is not the pool's. */
+WEIR_API int weir_pool_take(struct weir_pool *pool, struct weir_buf *buffer);
+WEIR_API int weir_pool_give(struct weir_pool *pool, void *data);
+
+/* How many buffers of pools one handle may have out at a time (0: no limit, at most 255). */
+WEIR_API int weir_handle_quota(struct weir_handle *handle, unsigned buffers_max);
+
+struct weir_pool_counts {
+    uint64_t taken, given, waited, grown;
+    uint32_t count, out, out_most;
+};
+WEIR_API void weir_pool_stats(const struct weir_pool *pool, struct weir_pool_counts *counts);
+
+/* ------------------------------------------------------------------------------------------------
+ * Deadlines and cancelling [loop]
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Bounds a live op: when ns nanoseconds from now have passed (or at t on weir_now()), it is asked to
+ * end, with WEIR_EDEADLINE. Moves in place when the op has one; WEIR_FOREVER takes it away. A timer
+ * is re-armed by it (and ends 0); an op that ended is left alone; a multishot op is bounded as a
+ * whole. A call that runs on a worker ends when it ends. */
+WEIR_API void weir_deadline(struct weir_op *op, uint64_t ns);
+WEIR_API void weir_deadline_at(struct weir_op *op, uint64_t t_ns);
+
+/* Asks an op to end; it still ends once, by done(), later. 0 when it will; WEIR_EBUSY when a worker
+ * runs its call, which cannot be interrupted: it ends when that does, with its true result;
+ * WEIR_ENOENT when it is not live or has already ended and only its done() is to come. */
+WEIR_API int weir_cancel(struct weir_op *op);
+
+/* Cancels every op of the handle, newest first. The number asked, or WEIR_EBADF. */
+WEIR_API int weir_cancel_all(struct weir_handle *handle);
+
+/* Takes handle and its loop apart: no op may be pending on it. It belongs to `target` from the call
+ * (data that weir already holds for it travels along) and done() runs there. 0 or WEIR_E*. */
+WEIR_API void weir_move(struct weir_op *op, struct weir_handle *handle, struct weir_loop *target,
+                        unsigned flags, weir_done *done);
+
+/* ------------------------------------------------------------------------------------------------
+ * Many loops
+ * ---------------------------------------------------------------------------------------------- */
+
+struct weir_group;
+
+enum weir_spread {
+    WEIR_SPREAD_KERNEL,   /* a listener a loop on one port (SO_REUSEPORT) */
+    WEIR_SPREAD_HAND_OVER /* one listener, connections handed over in turn */
+};
+
+struct weir_group_options {
+    struct weir_options loop;
+    unsigned            loops; /* 0: one a core that this process may use */
+    bool                pin;   /* each to a core of its own */
+    enum weir_spread    spread;
+    int (*start)(struct weir_loop *loop, unsigned index, void *user); /* on each loop's thread */
+    void *user;
+};
+
+/* [any] Opens a loop on each of N threads and runs start() there; 0 or the first error. */
+WEIR_API int weir_group_open(struct weir_group **group, const struct weir_group_options *options);
+
+/* [any] Listens for all loops; on_accept(connection, user) runs on the loop that owns it from then
+ * on. The connection's memory is the group's until its on_closed(). 0 or WEIR_E*. */
+WEIR_API int weir_group_listen(struct weir_group *group, const void *address, size_t address_length,
+                               int backlog, unsigned flags,
+                               void (*on_accept)(struct weir_handle *connection, void *user),
+                               void *user);
+WEIR_API unsigned          weir_group_size(const struct weir_group *group);
+WEIR_API struct weir_loop *weir_group_loop(struct weir_group *group, unsigned index);
+
+/* [any, but a thread of the group] Closes every loop, as weir_loop_close(), and joins the threads. */
+WEIR_API int weir_group_close(struct weir_group *group, uint64_t timeout_ns);
+
+/* ------------------------------------------------------------------------------------------------
+ * Seeing inside
+ * ---------------------------------------------------------------------------------------------- */
+
+/* [pure] "recv", "pipe", "ready", "ECONNRESET", "connection reset by the peer"; a number that is
+ * none of weir's is told as such. Never NULL. */
+WEIR_API const char *weir_op_name(enum weir_op_kind kind);
+WEIR_API const char *weir_handle_kind_name(enum weir_handle_kind kind);
+WEIR_API const char *weir_served_name(enum weir_served served);
+WEIR_API const char *weir_error_name(int64_t error);
+WEIR_API const char *weir_error_text(int64_t error);
+
+/* One mechanism, and whether it can be used here. */
+struct weir_engine_info {
+    const char *name;
+    const char *model;       /* "readiness", "completion", "threads", "simulation" */
+    int         refused;     /* 0: allowed here; else WEIR_E* */
+    bool        is_default;  /* what weir_loop_open() takes here when nothing is asked */
+    char        reason[192]; /* why it was refused, or why it is the default; a sentence */
+};
+
+/* [any] Tries every mechanism that weir knows, also those of other platforms: opens and closes each.
+ * The best comes first. Their number; at most room are written. */
+WEIR_API int weir_engine_list(struct weir_engine_info *engines, size_t room);
+
+/* [loop] The engine of this loop, and the engines that were refused before it, with reasons: their
+ * number; at most room are written. */
+WEIR_API const char *weir_loop_engine(const struct weir_loop *loop);
+WEIR_API int weir_loop_refusals(const struct weir_loop *loop, struct weir_engine_info *refusals,
+                                size_t room);
+
+/* Something that the kernel may offer an engine, e.g. "DEFER_TASKRUN". */
+struct weir_feature {
+    const char *name;
+    bool        used;
+    char        reason[120]; /* what it brings, or why it is not used */
+};
+/* [loop] The features of the loop's engine: their number; at most room are written. */
+WEIR_API int weir_loop_features(const struct weir_loop *loop, struct weir_feature *features,
+                                size_t room);
+
+/* How an engine would serve an op on a kind of handle. */
+enum weir_support {
+    WEIR_SUPPORT_NO,
+    WEIR_SUPPORT_NATIVE,    /* by the mechanism itself */
+    WEIR_SUPPORT_EMULATED,  /* by weir, from what the mechanism has */
+    WEIR_SUPPORT_OFFLOADED, /* by a worker */
+    WEIR_SUPPORT_AT_ONCE    /* by a call that never waits */
+};
+/* [pure] Or WEIR_ENOENGINE for a name that weir does not know. */
+WEIR_API int weir_query(const char *engine, enum weir_op_kind op, enum weir_handle_kind handle);
+
+/* Counts since the loop was opened. */
+struct weir_stats {
+    uint64_t turns, waits, wakes;       /* passes of the loop; calls of the mechanism; wake-ups told */
+    uint64_t started, ended, cancelled; /* ops */
+    uint64_t served[WEIR_SERVED_KINDS]; /* ops that ended, by who did the work */
+    uint64_t attempts, attempts_empty;  /* direct calls; those that said "not now" */
+    uint64_t changes;                   /* changes of interest told to the mechanism */
+    uint64_t posts, timers_fired, accepts_paced;
+    uint32_t pending, pending_background; /* ops now */
+    uint32_t handles, timers, workers;    /* attached, armed, threads now */
+    uint64_t bytes;                       /* memory of the loop now */
+};
+WEIR_API void weir_loop_stats(const struct weir_loop *loop, struct weir_stats *stats);
+
+/* [loop] Writes a line for the loop and one for each pending op: kind, handle, state, how long, who
+ * serves it. */
+WEIR_API void weir_loop_dump(const struct weir_loop *loop, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

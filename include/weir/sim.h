@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* weir/sim.h - a simulated world for tests: network, disk, clock, workers, from one seed.
+ *
+ * A program that is written for weir runs under it without change: options.engine = "sim" (or
+ * WEIR_ENGINE=sim, with WEIR_SIM_SEED) gives a loop in a world of its own. A test that wants several
+ * hosts opens a world, adds hosts, opens each host's loop with options.sim_host, and lets the world
+ * run: every choice that a real kernel makes - how much moves, in what order things complete, what
+ * fails - is drawn from the seed, and time is virtual. The same seed makes the same run.
+ *
+ * All functions belong to one thread, that of the world. */
+#ifndef WEIR_SIM_H
+#define WEIR_SIM_H
+
+#include "weir.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_sim;
+struct weir_sim_host;
+
+/* What may go wrong; each is drawn with a weight of its own. */
+enum weir_sim_fault {
+    WEIR_SIM_SHORT_TRANSFER,   /* fewer bytes than asked */
+    WEIR_SIM_LATENCY,          /* slow links and disks */
+    WEIR_SIM_RESET,            /* connections reset */
+    WEIR_SIM_DATAGRAM_LOST,    /* and doubled, and out of order */
+    WEIR_SIM_DATAGRAM_DOUBLED, /**/
+    WEIR_SIM_DATAGRAM_SWAPPED, /**/
+    WEIR_SIM_DISK_ERROR,       /* EIO */
+    WEIR_SIM_DISK_FULL,        /* ENOSPC */
+    WEIR_SIM_TORN_WRITE,       /* a crash keeps a part of what was not synced */
+    WEIR_SIM_DESCRIPTORS,      /* EMFILE, ENFILE */
+    WEIR_SIM_MEMORY,           /* allocation fails */
+    WEIR_SIM_THREADS,          /* no worker can be started */
+    WEIR_SIM_INTERRUPTED,      /* EINTR, EAGAIN */
+    WEIR_SIM_CANCEL_LATE,      /* cancel not found, or already done */
+    WEIR_SIM_MULTISHOT_ENDS,   /* a multishot op stops for no reason */
+    WEIR_SIM_NO_BUFFERS,       /* ENOBUFS of a buffer ring */
+    WEIR_SIM_CLOCK_JUMP,       /* the clock stalls, then leaps */
+    WEIR_SIM_FAULTS
+};
+
+struct weir_sim_options {
+    uint64_t seed;                       /* 0: $WEIR_SIM_SEED, else 1 */
+    uint32_t per_million[WEIR_SIM_FAULTS]; /* chance of each fault a step */
+    bool     swarm;                      /* draw a random subset of the faults, and weights */
+    uint64_t steps_max;                  /* 0: 10,000,000; beyond it the run has failed */
+    FILE    *trace;                      /* each step, a line; or NULL */
+};
+
+/* 0, or WEIR_ENOMEM, WEIR_ENOTSUP. */
+WEIR_API int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options);
+
+/* Every loop of the world must be closed. 0 or WEIR_EBUSY. */
+WEIR_API int weir_sim_close(struct weir_sim *sim);
+
+/* A host with an address of its own ("10.0.0.1"); it lives as long as the world. Its loops are opened
+ * with options.sim_host. 0, or WEIR_EADDRINUSE, WEIR_EINVAL, WEIR_ENOMEM. */
+WEIR_API int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
+                               const char *address);
+
+/* Lets every host's loop run until `ns` of virtual time passed, or, WEIR_FOREVER, until nothing is
+ * pending. 0; 1 when time is up and something pends; WEIR_EDEADLINE beyond steps_max; the error of an
+ * invariant that broke (see weir_sim_broken()). */
+WEIR_API int weir_sim_run(struct weir_sim *sim, uint64_t ns);
+
+/* Nanoseconds of virtual time since the world began. */
+WEIR_API uint64_t weir_sim_now(const struct weir_sim *sim);
+
+/* A number from the world's own randomness, 0 .. bound - 1, for the test's choices. */
+WEIR_API uint64_t weir_sim_random(struct weir_sim *sim, uint64_t bound);
+
+/* Cuts (or mends) the link between two hosts: nothing passes, nothing is told. */
+WEIR_API void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one,
+                                 struct weir_sim_host *other, bool cut);
+
+/* Stops a host as power loss does: its loops are gone, its files keep what was synced and a seeded
+ * part of the rest. It may be given new loops then. */
+WEIR_API void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host);
+
+/* Changes the chance of a fault; heal sets all to none and mends every link. */
+WEIR_API void weir_sim_fault_set(struct weir_sim *sim, enum weir_sim_fault fault,
+                                 uint32_t per_million);
+WEIR_API void weir_sim_heal(struct weir_sim *sim);
+
+/* A check of the test's own, after every step: a sentence of what is broken, or NULL. */
+WEIR_API void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user);
+
+/* The sentence of the invariant that broke, or NULL; a hash over every step so far. */
+WEIR_API const char *weir_sim_broken(const struct weir_sim *sim);
+WEIR_API uint64_t    weir_sim_trace_hash(const struct weir_sim *sim);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
