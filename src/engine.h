@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.h - the seam between the core, the mechanisms and the system.
+ *
+ * Data moves down through struct engine (one mechanism) and struct system (the calls of one platform),
+ * and comes back up only through the functions at the end of this file. */
+#ifndef WEIR_ENGINE_H
+#define WEIR_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "weir.h"
+
+/* The life of an op. Its comments are the state machine; only loop thread code writes it. */
+enum op_state {
+    OP_IDLE,      /* zeroed, never started */
+    OP_POSTED,    /* on loop->posted, by any thread */
+    OP_ASKED,     /* on loop->asked: given to the engine in the next round */
+    OP_BEHIND,    /* in its handle's ring, behind another op of its direction */
+    OP_TIMED,     /* a timer: nothing but its time in the heap ends it */
+    OP_GIVEN,     /* the engine has it: it waits for readiness, or the kernel works on it */
+    OP_OFFLOADED, /* in a lane: queued, or a worker is in its call and owns its buffers */
+    OP_PACED,     /* on loop->paced: tried again when loop->pace ends */
+    OP_HARVESTED, /* its end (or a multishot's next telling) is known; done() is to come */
+    OP_ENDED      /* the caller's again */
+};
+
+static inline bool op_is_live(const struct weir_op *op)
+{
+    return op->state != OP_IDLE && op->state != OP_ENDED;
+}
+
+/* op->in.holds: the direction that the op has its turn in, WEIR_IN or WEIR_OUT, or 0; with
+ * HOLDS_NOTHING when it was cancelled before its turn came. */
+#define HOLDS_NOTHING 0x80u
+
+/* handle->in.flags, above those that the caller gives. */
+enum handle_flags {
+    HANDLE_SOCKET = 0x0100,
+    HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
+    HANDLE_CLOSING = 0x0400,
+    HANDLE_LISTED = 0x0800, /* in loop->ready, loop->changed or loop->closing, by in.changed */
+    HANDLE_POLLED = 0x1000, /* a poll op may be in its ring */
+    HANDLE_DETACHED = 0x2000, /* closed by weir_close_now(); lives until its ops' done()s ran */
+    HANDLE_OPENING = 0x4000, /* during weir_open(): not attached yet */
+    HANDLE_GUARDED = 0x8000  /* blocking, and the kernel has no call that never waits on it */
+};
+
+/* handle->in.hint: what a readiness mechanism said. MAY_*: an attempt is worth making. TOLD_*: since
+ * the last callback phase. HUNG: the last event carried RDHUP, HUP or ERR. */
+enum handle_hint {
+    MAY_IN = WEIR_IN,
+    MAY_OUT = WEIR_OUT,
+    TOLD_IN = 0x04,
+    TOLD_OUT = 0x08,
+    TOLD_HUP = 0x10,
+    TOLD_ERR = 0x20,
+    TOLD_RDHUP = 0x40,
+    HUNG = 0x80
+};
+
+/* In handle->in.want and .armed beside WEIR_IN, WEIR_OUT and WEIR_RDHUP: what is always told. */
+#define WANT_HUNG 0x80u
+
+/* Whether an offset means something on it. */
+static inline bool handle_has_offsets(const struct weir_handle *handle)
+{
+    return handle->in.kind == WEIR_HANDLE_FILE || handle->in.kind == WEIR_HANDLE_DIRECTORY;
+}
+
+enum started {
+    STARTED,        /* its end will be told by loop_event(), loop_finish() or an attempt */
+    STARTED_DONE,   /* its result is in op->result, not yet concluded */
+    STARTED_BUSY,   /* no room now; ask again in the next turn, in this order */
+    STARTED_OFFLOAD /* a worker must do it */
+};
+
+enum engine_traits {
+    ENGINE_EDGE = 1,    /* tells changes only: what was told once is not told again */
+    ENGINE_ONESHOT = 2, /* a told handle is disarmed until watched anew */
+    ENGINE_READINESS = 4
+};
+
+/* One mechanism. Entries are mandatory unless said. All run on the loop's thread but wake. */
+struct engine {
+    const char *name, *model;
+    unsigned    traits;
+    /* 0, or WEIR_E* with a sentence in reason[192] that says why it cannot be used here. */
+    int (*open)(struct weir_loop *loop, const struct weir_options *options, char *reason);
+    void (*close)(struct weir_loop *loop);
+    /* Takes the op, or says who must. */
+    enum started (*start)(struct weir_loop *loop, struct weir_op *op);
+    /* Asks an op that it has to end; it still ends once. */
+    void (*cancel)(struct weir_loop *loop, struct weir_op *op);
+    /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or WEIR_E*,
+     * with which the waiting ops of the handle end. */
+    int (*watch)(struct weir_loop *loop, struct weir_handle *handle);
+    /* Hands over what is queued, sleeps at most timeout_ns (-1: for ever), harvests everything. Runs no
+     * callback. 0 or WEIR_E*. */
+    int (*wait)(struct weir_loop *loop, int64_t timeout_ns);
+    /* Any thread: makes the current or next wait return. */
+    void (*wake)(struct weir_loop *loop);
+    /* Optional: before a descriptor is closed; nothing that names it stays queued. */
+    void (*forget)(struct weir_loop *loop, struct weir_handle *handle);
+    /* A descriptor that becomes readable when wait has something to tell, or WEIR_ENOTSUP. */
+    int (*fd)(struct weir_loop *loop);
+    /* enum weir_support. */
+    int (*query)(enum weir_op_kind op, enum weir_handle_kind handle);
+    /* Optional. */
+    int (*features)(const struct weir_loop *loop, struct weir_feature *features, size_t room);
+    const struct system *sys;
+};
+
+/* perform: whether a call may wait. */
+enum perform { PERFORM_TRY, PERFORM_WAIT };
+
+/* The seam to the world: POSIX, Windows or simulation. Results are 0, >= 0 or WEIR_E*. */
+struct system {
+    uint64_t (*now)(struct weir_loop *loop);
+    /* The op's plain system call, for what is left of it. TRY: WEIR_EAGAIN instead of waiting, or
+     * WEIR_ENOTSUP where only a worker can do it. WAIT (on a worker): until it is done. */
+    int64_t (*perform)(struct weir_op *op, enum perform how);
+    int (*socket)(struct weir_loop *loop, int family, int type, unsigned flags);
+    int (*bind)(struct weir_handle *handle, const void *address, size_t length, unsigned flags);
+    /* A socket that listens: its descriptor. */
+    int (*listen)(struct weir_loop *loop, const void *address, size_t length, int backlog,
+                  unsigned flags);
+    int (*pipe)(struct weir_loop *loop, int ends[2]);
+    /* Finds in.kind and the HANDLE_* flags of in.descriptor; `own`: weir opened it. */
+    int (*classify)(struct weir_handle *handle, bool own);
+    void (*close)(struct weir_loop *loop, int descriptor);
+    int (*address)(const struct weir_handle *handle, bool peer, struct weir_address *address);
+    /* A descriptor that any thread can make readable, for wake; two numbers where it is a pipe. */
+    int (*notifier_open)(int ends[2]);
+    void (*notifier_tell)(int end);
+    void (*notifier_clear)(int end);
+    /* Signals as a readable descriptor; mask: bit n is signal n + 1, all that the loop waits for. */
+    int (*signals_watch)(int descriptor, uint64_t mask, uint64_t *blocked);
+    int (*signals_take)(int descriptor); /* a signal's number, or WEIR_EAGAIN */
+};
+
+/* What was harvested: one end, or one telling, of an op. */
+struct event {
+    struct weir_op *op;
+    int64_t         result;
+    uint32_t        flags; /* EVENT_* */
+    uint32_t        detail; /* of the engine: a buffer's number */
+};
+
+/* MORE: the mechanism keeps the op and will tell more. AGAIN: it is told with op->more and then asked
+ * again, from the start. Neither: it ended. */
+enum event_flags { EVENT_MORE = 1, EVENT_AGAIN = 2 };
+
+enum wake_state { AWAKE, ASLEEP, TOLD };
+
+enum loop_lane { LANE_FILES, LANE_RESOLVE, LANE_WORK, LANES };
+
+#define REFUSALS_MAX 16
+
+struct lanes;
+struct signals;
+
+struct weir_loop {
+    /* What the engines use. */
+    const struct engine *engine;
+    const struct system *sys;
+    void                *mechanism;   /* owned by the engine */
+    int                  notifier[2]; /* read end, write end; the same number where it is an eventfd */
+    struct event        *events;      /* owned; harvested and not yet told: [event_next, event_count) */
+    uint32_t             event_next, event_count, event_room;
+    struct handle_fifo   ready;   /* told by the mechanism, attempts to come */
+    struct handle_fifo   changed; /* interest to be told to the mechanism before the next wait */
+
+    /* Ops on their way. */
+    struct op_fifo      asked, ended;
+    struct op_fifo      paced;
+    struct weir_op      pace; /* timer of the paced */
+    struct heap         timers;
+    struct weir_handle *serving; /* its attempts run now; NULL when it was closed meanwhile */
+    struct handle_fifo  closing; /* no op pending any more: to be closed */
+    struct weir_handle *handles; /* ring of the attached, by in.next */
+    struct weir_handle  none;    /* holds the ops without a handle */
+    uint32_t            pending, pending_background, closing_count, timer_count;
+
+    /* The loop's own life. */
+    const void *thread; /* of the first weir_run(), or NULL */
+    unsigned    generation;
+    bool        running, stop, shutting, embedded;
+    uint64_t    opened_ns;
+
+    /* From other threads. */
+    _Atomic(struct weir_op *) posted;
+    _Atomic(struct weir_op *) worked;
+    atomic_int                wake;
+
+    struct lanes          *lanes;   /* owned; NULL until the first offload */
+    struct signals        *signals; /* owned; NULL until the first weir_signal() */
+    struct weir_allocator  memory;  /* loop_resize(), for the parts that take an allocator */
+    struct weir_options    options; /* copied; its strings are not kept, its allocator is */
+    struct weir_allocator  allocator;
+    struct weir_stats      stats;
+    int                    refusal_count;
+    struct weir_engine_info refusals[REFUSALS_MAX];
+};
+
+/* ---- Up from the mechanisms -------------------------------------------------------------------- */
+
+/* Harvest one event; the op is told in the callback phase. Call loop_room() first: false when there is
+ * no memory for another event now: leave it with the kernel until the next wait. */
+bool loop_room(struct weir_loop *loop, uint32_t count);
+void loop_event(struct weir_loop *loop, struct weir_op *op, int64_t result, uint32_t flags,
+                uint32_t detail);
+
+/* An op ends without the mechanism: result as it is, done() in the next round. */
+void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result);
+
+/* What a call for op said: puts it into op->result and returns true when the op has ended; else it
+ * goes on, asked again. */
+bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result);
+
+/* Runs done(). The op may be gone when it returns. */
+void loop_end(struct weir_loop *loop, struct weir_op *op);
+
+/* To be given to the engine (again) in the next round. */
+void loop_ask(struct weir_loop *loop, struct weir_op *op);
+
+/* A worker's call came back; any thread. */
+void loop_worked(struct weir_loop *loop, struct weir_op *op);
+
+/* Writes the sentence of a refusal, with the error's name; returns the error. */
+int loop_refuse(char *reason, int error, const char *sentence);
+
+/* loop->notifier, for wake. */
+int  loop_notifier_open(struct weir_loop *loop);
+void loop_notifier_close(struct weir_loop *loop);
+
+/* Memory from the loop's allocator, counted; as resize of struct weir_allocator. */
+void *loop_resize(void *loop, void *memory, size_t size);
+
+void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* ---- ready.c: completion on top of readiness --------------------------------------------------- */
+
+enum started ready_start(struct weir_loop *loop, struct weir_op *op);
+void         ready_cancel(struct weir_loop *loop, struct weir_op *op);
+void         ready_wake(struct weir_loop *loop);
+void         ready_forget(struct weir_loop *loop, struct weir_handle *handle);
+
+/* From wait: the mechanism says that WEIR_IN, WEIR_OUT, WEIR_HUP, ... hold for a handle. */
+void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events);
+
+/* Before a wait: tells the mechanism each changed interest. */
+void ready_flush(struct weir_loop *loop);
+
+/* From the callback phase: the attempts of a told handle, each directly before its done(). */
+void ready_serve(struct weir_loop *loop, struct weir_handle *handle);
+
+int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits);
+
+/* ---- offload.c: worker lanes ------------------------------------------------------------------- */
+
+/* Queues op for a worker, or finishes it when none can be had. */
+void offload_start(struct weir_loop *loop, struct weir_op *op);
+/* Whether it was still queued, and is now out of the lane. */
+bool offload_cancel(struct weir_loop *loop, struct weir_op *op);
+bool offload_runs(struct weir_loop *loop, struct weir_op *op); /* a worker is in its call */
+/* Ends and joins every worker; none may be in a call. */
+void offload_finish(struct weir_loop *loop);
+void offload_forget(struct weir_loop *loop);
+
+/* The systems there are: src/os. */
+extern const struct system system_posix;
+
+/* ---- the core's own parts ----------------------------------------------------------------------- */
+
+void signal_begin(struct weir_loop *loop, struct weir_op *op);
+void signal_cancel(struct weir_loop *loop, struct weir_op *op);
+void signal_resume(struct weir_loop *loop, struct weir_op *op); /* after a multishot told */
+void signal_settle(struct weir_loop *loop); /* unblocks what no op awaits any more */
+bool signal_is_internal(const struct weir_loop *loop, const struct weir_op *op);
+bool signal_is_internal_handle(const struct weir_loop *loop, const struct weir_handle *handle);
+uint32_t signal_internal_ops(const struct weir_loop *loop);
+uint32_t signal_internal_handles(const struct weir_loop *loop);
+void signal_finish(struct weir_loop *loop);
+
+bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+              unsigned flags, unsigned allowed, weir_done *done);
+void op_submit(struct weir_op *op);
+int  op_cancel(struct weir_loop *loop, struct weir_op *op, int cause);
+
+/* kind NONE: find out. 0 or WEIR_E*, and the handle as zeroed; the descriptor is not closed. */
+int  handle_attach(struct weir_handle *handle, struct weir_loop *loop, int descriptor,
+                   unsigned flags, enum weir_handle_kind kind, bool own);
+void handle_link(struct weir_loop *loop, struct weir_handle *handle);
+void handle_detach(struct weir_loop *loop, struct weir_handle *handle);
+void handle_op_left(struct weir_loop *loop, struct weir_handle *handle);
+int  handle_cancel_ops(struct weir_loop *loop, struct weir_handle *handle);
+void handle_unlist(struct weir_loop *loop, struct weir_handle *handle);
+void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle);
+
+/* 0 when the calling thread may use the loop; WEIR_EPERM in a forked child; else it aborts. */
+int  loop_admit(const struct weir_loop *loop, const char *call);
+void loop_settle(struct weir_loop *loop, int rounds);
+void loop_doom(const struct weir_op *op, const char *call, const char *sentence);
+
+void timers_fire(struct weir_loop *loop);
+
+/* As weir_loop_open(); `refusal` (or NULL) gets the last refused engine when none could be had. */
+int loop_open_with_reason(struct weir_loop **loop, const struct weir_options *options,
+                          struct weir_engine_info *refusal);
+
+/* Opens the engine asked for, or the best; keeps what was refused. 0 or WEIR_ENOENGINE. */
+int pick_engine(struct weir_loop *loop, const struct weir_options *options);
+
+#endif

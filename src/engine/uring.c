@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: MIT */
+/* uring.c - Linux io_uring: entries are filled as ops start, and one enter a turn submits, waits and
+ * delivers. io_uring(7), io_uring_enter(2).
+ *
+ * user_data is the op's address with a tag in its low bits; op->in.engine holds the value in use, so that
+ * a cancel names exactly that. */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../base/rest.h"
+#include "../os/linux_compat.h"
+#include "../os/os.h"
+
+#define ENTRIES_USUAL 256
+
+enum tag {
+    TAG_OP = 0,    /* the op itself */
+    TAG_POLL = 1,  /* a poll that the op waits for, to be tried by a direct call then */
+    TAG_WAKE = 2,  /* the notifier */
+    TAG_IGNORE = 4 /* cancels: what matters is how the op ends */
+};
+#define TAG_MASK UINT64_C(7)
+
+struct uring {
+    struct io_uring ring;
+    struct msghdr  *messages; /* owned; one a submission slot, read by the kernel at submission */
+    unsigned        setup;    /* IORING_SETUP_* in use */
+    int             event_fd; /* registered once the loop is embedded, else -1 */
+    bool            disabled; /* until the first submission, whose thread becomes the issuer */
+    bool            wake_armed;
+};
+
+/* ---- Submission ---------------------------------------------------------------------------------------- */
+
+/* What enter said: 0 for everything that the next turn mends. */
+static int told(int result)
+{
+    switch (result) {
+    case -EINTR:
+    case -ETIME:
+    case -EAGAIN: /* no memory for a request now */
+    case -EBUSY:  /* completions overflowed: the harvest makes room */
+        return 0;
+    default:
+        return result < 0 ? result : 0;
+    }
+}
+
+static int enable(struct uring *u)
+{
+    if (!u->disabled)
+        return 0;
+    /* liburing 2.3 declares io_uring_enable_rings(), but its shared library does not export it. */
+    int error = io_uring_register((unsigned)u->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    if (!error)
+        u->disabled = false;
+    return error;
+}
+
+/* An empty entry; a full queue is submitted first. NULL while the kernel takes none. */
+static struct io_uring_sqe *take_entry(struct uring *u)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&u->ring);
+    if (entry || enable(u) < 0)
+        return entry;
+    io_uring_submit(&u->ring);
+    return io_uring_get_sqe(&u->ring);
+}
+
+static void name_entry(struct io_uring_sqe *entry, struct weir_op *op, enum tag tag)
+{
+    op->in.engine = (uint64_t)(uintptr_t)op | tag;
+    io_uring_sqe_set_data64(entry, op->in.engine);
+}
+
+static void arm_wake(struct weir_loop *loop, struct uring *u)
+{
+    struct io_uring_sqe *entry = u->wake_armed ? NULL : take_entry(u);
+    if (!entry)
+        return;
+    io_uring_prep_poll_add(entry, loop->notifier[0], POLLIN);
+    io_uring_sqe_set_data64(entry, TAG_WAKE);
+    u->wake_armed = true;
+}
+
+static unsigned poll_mask(unsigned events)
+{
+    return (events & WEIR_IN ? POLLIN : 0u) | (events & WEIR_OUT ? POLLOUT : 0u) |
+           (events & WEIR_RDHUP ? POLLRDHUP : 0u);
+}
+
+static int64_t poll_events(int told_events)
+{
+    return (told_events & POLLIN ? WEIR_IN : 0) | (told_events & POLLOUT ? WEIR_OUT : 0) |
+           (told_events & POLLHUP ? WEIR_HUP : 0) | (told_events & POLLERR ? WEIR_ERR : 0) |
+           (told_events & POLLRDHUP ? WEIR_RDHUP : 0);
+}
+
+/* ---- One entry an op ------------------------------------------------------------------------------------ */
+
+static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *entry,
+                                 const struct rest *rest)
+{
+    struct msghdr *message = &u->messages[entry - u->ring.sq.sqes];
+    *message = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)rest->buffers,
+                               .msg_iovlen = rest->count};
+    return message;
+}
+
+static const struct iovec *vector_of(const struct rest *rest)
+{
+    return (const struct iovec *)(const void *)rest->buffers;
+}
+
+static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    struct rest rest = rest_of(op);
+    int         descriptor = op->handle->in.descriptor;
+    int flags = (op->flags & WEIR_PEEK ? MSG_PEEK : 0) | (op->flags & WEIR_ALL ? MSG_WAITALL : 0);
+    if (!(op->handle->in.flags & HANDLE_SOCKET)) {
+        if (rest.count)
+            io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
+                                rest.offset);
+        else
+            io_uring_prep_read(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
+    } else if (rest.count) {
+        io_uring_prep_recvmsg(entry, descriptor, message_of(u, entry, &rest), (unsigned)flags);
+    } else {
+        io_uring_prep_recv(entry, descriptor, rest.data, rest.length, flags);
+    }
+}
+
+static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    struct rest rest = rest_of(op);
+    int         descriptor = op->handle->in.descriptor;
+    int         flags = MSG_NOSIGNAL | (op->flags & WEIR_ALL ? MSG_WAITALL : 0);
+    if (!(op->handle->in.flags & HANDLE_SOCKET)) {
+        if (rest.count)
+            io_uring_prep_writev(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
+                                 rest.offset);
+        else
+            io_uring_prep_write(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
+        if (op->handle->in.kind == WEIR_HANDLE_PIPE)
+            entry->rw_flags = RWF_NOSIGNAL;
+    } else if (rest.count) {
+        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest), (unsigned)flags);
+    } else {
+        io_uring_prep_send(entry, descriptor, rest.data, rest.length, flags);
+    }
+}
+
+static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    unsigned mask = poll_mask(op->in.arg.events);
+    if (op->flags & WEIR_EDGE)
+        io_uring_prep_poll_multishot(entry, op->handle->in.descriptor, mask);
+    else
+        io_uring_prep_poll_add(entry, op->handle->in.descriptor, mask);
+}
+
+/* Off the issuer's path at once: an inline open of a FIFO would not wait for its other end, as open(2)
+ * does everywhere else. */
+static void fill_open(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    unsigned mode = op->in.arg.open.mode;
+    io_uring_prep_openat(entry, AT_FDCWD, op->in.arg.open.path, posix_open_flags(mode),
+                         posix_open_permissions(mode));
+    entry->flags |= IOSQE_ASYNC;
+}
+
+static bool fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    int descriptor = op->handle->in.descriptor;
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_RECV:
+    case WEIR_OP_RECVV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+        fill_receive(u, entry, op);
+        return true;
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
+        fill_send(u, entry, op);
+        return true;
+    case WEIR_OP_POLL:
+        fill_poll(entry, op);
+        return true;
+    case WEIR_OP_ACCEPT:
+        io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        return true;
+    case WEIR_OP_CONNECT:
+        io_uring_prep_connect(entry, descriptor, op->in.arg.address.data,
+                              (socklen_t)op->in.arg.address.length);
+        return true;
+    case WEIR_OP_SHUTDOWN:
+        io_uring_prep_shutdown(entry, descriptor, SHUT_WR);
+        return true;
+    case WEIR_OP_OPEN:
+        fill_open(entry, op);
+        return true;
+    case WEIR_OP_FSYNC:
+        io_uring_prep_fsync(entry, descriptor,
+                            op->flags & WEIR_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0);
+        return true;
+    case WEIR_OP_NONE:
+    case WEIR_OP_NOP:
+    case WEIR_OP_TIMER:
+    case WEIR_OP_SIGNAL:
+    case WEIR_OP_POST:
+    case WEIR_OP_WORK:
+    case WEIR_OP_RESOLVE:
+    case WEIR_OP_RECV_POOLED:
+    case WEIR_OP_RECV_MSG:
+    case WEIR_OP_RECV_MSG_POOLED:
+    case WEIR_OP_RECV_BATCH:
+    case WEIR_OP_SEND_MSG:
+    case WEIR_OP_SEND_BATCH:
+    case WEIR_OP_FSTAT:
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
+    case WEIR_OP_COPY:
+    case WEIR_OP_MOVE:
+    case WEIR_OP_KINDS:
+        break;
+    }
+    return false;
+}
+
+static bool is_read(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
+           op->kind == WEIR_OP_READV;
+}
+
+static bool is_write(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_SEND || op->kind == WEIR_OP_SENDV || op->kind == WEIR_OP_WRITE ||
+           op->kind == WEIR_OP_WRITEV;
+}
+
+/* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux 6.18
+ * its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
+static bool by_poll(const struct weir_op *op)
+{
+    const struct weir_handle *handle = op->handle;
+    if ((handle->in.flags & HANDLE_SOCKET) || handle_has_offsets(handle))
+        return false;
+    if (handle->in.flags & HANDLE_NONBLOCK)
+        return is_read(op) || is_write(op);
+    return handle->in.kind == WEIR_HANDLE_PIPE && is_write(op) && !os_has_nosignal();
+}
+
+static enum started start_by_poll(struct weir_loop *loop, struct weir_op *op)
+{
+    struct uring *u = loop->mechanism;
+    op->result = loop->sys->perform(op, PERFORM_TRY);
+    loop->stats.attempts++;
+    if (op->result == WEIR_ENOTSUP)
+        return STARTED_OFFLOAD;
+    if (op->result != WEIR_EAGAIN) {
+        op->served = op->in.step ? WEIR_SERVED_READY : WEIR_SERVED_AT_ONCE;
+        return STARTED_DONE;
+    }
+    loop->stats.attempts_empty++;
+    struct io_uring_sqe *entry = take_entry(u);
+    if (!entry)
+        return STARTED_BUSY;
+    io_uring_prep_poll_add(entry, op->handle->in.descriptor, is_read(op) ? POLLIN : POLLOUT);
+    name_entry(entry, op, TAG_POLL);
+    op->in.step = 1;
+    return STARTED;
+}
+
+static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
+{
+    struct uring *u = loop->mechanism;
+    if (op->kind == WEIR_OP_FSTAT)
+        return STARTED_OFFLOAD; /* a statx needs a buffer of its own; a worker's call needs none */
+    if (by_poll(op))
+        return start_by_poll(loop, op);
+    struct io_uring_sqe *entry = take_entry(u);
+    if (!entry)
+        return STARTED_BUSY;
+    if (!fill(u, entry, op)) {
+        io_uring_prep_nop(entry);
+        io_uring_sqe_set_data64(entry, TAG_IGNORE);
+        op->result = WEIR_ENOTSUP;
+        return STARTED_DONE;
+    }
+    name_entry(entry, op, TAG_OP);
+    return STARTED;
+}
+
+static int uring_wait(struct weir_loop *loop, int64_t timeout_ns);
+
+static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
+{
+    struct uring        *u = loop->mechanism;
+    struct io_uring_sqe *entry;
+    while (!(entry = take_entry(u))) {
+        if (uring_wait(loop, 0) < 0 || op->state != OP_GIVEN)
+            return; /* it ended in the harvest that was to make room */
+    }
+    io_uring_prep_cancel64(entry, op->in.engine, 0);
+    io_uring_sqe_set_data64(entry, TAG_IGNORE);
+}
+
+/* ---- Harvest --------------------------------------------------------------------------------------------- */
+
+static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
+{
+    bool ends = op->in.cause || !(op->flags & (WEIR_LEVEL | WEIR_EDGE));
+    op->served = WEIR_SERVED_KERNEL;
+    if (cqe->flags & IORING_CQE_F_MORE)
+        loop_event(loop, op, poll_events(cqe->res), EVENT_MORE, 0);
+    else if (cqe->res < 0)
+        loop_event(loop, op, cqe->res, 0, 0);
+    else
+        loop_event(loop, op, poll_events(cqe->res), ends ? 0 : EVENT_AGAIN, 0);
+}
+
+static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
+{
+    if (op->kind == WEIR_OP_POLL) {
+        harvest_poll(loop, op, cqe);
+        return;
+    }
+    if (cqe->res == -EAGAIN && (is_read(op) || is_write(op)) && !op->in.cause) {
+        /* Somebody set O_NONBLOCK after it was attached. */
+        op->handle->in.flags |= HANDLE_NONBLOCK;
+        loop_ask(loop, op);
+        return;
+    }
+    op->served = WEIR_SERVED_KERNEL;
+    loop_event(loop, op, cqe->res, 0, 0);
+}
+
+static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe)
+{
+    struct uring   *u = loop->mechanism;
+    struct weir_op *op = (struct weir_op *)(uintptr_t)(cqe->user_data & ~TAG_MASK);
+    switch ((enum tag)(cqe->user_data & TAG_MASK)) {
+    case TAG_OP:
+        harvest_op(loop, op, cqe);
+        break;
+    case TAG_POLL:
+        if (cqe->res < 0 || op->in.cause)
+            loop_event(loop, op, op->in.cause ? op->in.cause : cqe->res, 0, 0);
+        else
+            loop_ask(loop, op);
+        break;
+    case TAG_WAKE:
+        loop->sys->notifier_clear(loop->notifier[0]);
+        u->wake_armed = false;
+        break;
+    case TAG_IGNORE:
+        break;
+    }
+}
+
+static void harvest(struct weir_loop *loop, struct uring *u)
+{
+    struct io_uring_cqe *cqe;
+    unsigned             head, count;
+    do {
+        count = 0;
+        io_uring_for_each_cqe(&u->ring, head, cqe)
+        {
+            if (!loop_room(loop, 1))
+                break;
+            harvest_entry(loop, cqe);
+            count++;
+        }
+        io_uring_cq_advance(&u->ring, count);
+        /* What overflowed is kept by the kernel until it is asked for. */
+    } while (count && io_uring_cq_has_overflow(&u->ring) && !io_uring_get_events(&u->ring));
+}
+
+static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
+{
+    struct uring             *u = loop->mechanism;
+    struct __kernel_timespec  time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+    struct io_uring_cqe      *first;
+    int                       error = enable(u);
+    if (error < 0)
+        return error;
+    if (u->event_fd >= 0)
+        os_notifier_clear(u->event_fd);
+    arm_wake(loop, u);
+    if (!timeout_ns) /* deferred work is delivered only to a call that asks for events */
+        error = io_uring_submit_and_get_events(&u->ring);
+    else
+        error = io_uring_submit_and_wait_timeout(&u->ring, &first, 1, timeout_ns < 0 ? NULL : &time,
+                                                 NULL);
+    harvest(loop, u);
+    return told(error);
+}
+
+/* ---- Opening ---------------------------------------------------------------------------------------------- */
+
+static int refuse_setup(char *reason, int error)
+{
+    switch (error) {
+    case -ENOSYS:
+        return loop_refuse(reason, error, "This kernel has no io_uring");
+    case -EPERM:
+        return loop_refuse(reason, error,
+                           "io_uring_setup() is denied, by a seccomp filter or by "
+                           "/proc/sys/kernel/io_uring_disabled");
+    case -ENOMEM:
+        return loop_refuse(reason, error,
+                           "The ring does not fit into memory or RLIMIT_MEMLOCK (ulimit -l)");
+    case -EMFILE:
+    case -ENFILE:
+        return loop_refuse(reason, error, "No descriptor is left for the ring");
+    default:
+        return loop_refuse(reason, error, "io_uring_setup() failed");
+    }
+}
+
+/* The best set-up that this kernel takes. Returns 0 or -errno. */
+static int set_up(struct uring *u, const struct weir_options *options)
+{
+    static const unsigned setups[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED |
+            IORING_SETUP_SUBMIT_ALL,
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+        0,
+    };
+    unsigned entries = options->ring_entries ? options->ring_entries : ENTRIES_USUAL;
+    int      error = -EINVAL;
+    for (unsigned i = options->features_off & WEIR_WITHOUT_DEFER_TASKRUN ? 1 : 0;
+         i < sizeof setups / sizeof setups[0] && error == -EINVAL; i++) {
+        struct io_uring_params params = {
+            .flags = setups[i] | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE,
+            .cq_entries = entries * 4,
+        };
+        error = io_uring_queue_init_params(entries, &u->ring, &params);
+        u->setup = setups[i];
+    }
+    u->disabled = u->setup & IORING_SETUP_R_DISABLED;
+    return error;
+}
+
+/* 0, or -ENOSYS with the reason, when an opcode that every loop needs is missing. */
+static int check_opcodes(struct uring *u, char *reason)
+{
+    static const struct {
+        int         code;
+        const char *name;
+    } needed[] = {
+        {IORING_OP_POLL_ADD, "POLL_ADD"}, {IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
+        {IORING_OP_ACCEPT, "ACCEPT"},     {IORING_OP_CONNECT, "CONNECT"},
+        {IORING_OP_RECV, "RECV"},         {IORING_OP_SEND, "SEND"},
+        {IORING_OP_RECVMSG, "RECVMSG"},   {IORING_OP_SENDMSG, "SENDMSG"},
+        {IORING_OP_READ, "READ"},         {IORING_OP_WRITE, "WRITE"},
+        {IORING_OP_OPENAT, "OPENAT"},     {IORING_OP_FSYNC, "FSYNC"},
+        {IORING_OP_SHUTDOWN, "SHUTDOWN"},
+    };
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&u->ring);
+    int                    error = 0;
+    for (size_t i = 0; probe && !error && i < sizeof needed / sizeof needed[0]; i++) {
+        if (io_uring_opcode_supported(probe, needed[i].code))
+            continue;
+        char sentence[96];
+        snprintf(sentence, sizeof sentence, "This kernel's io_uring lacks %s", needed[i].name);
+        error = loop_refuse(reason, WEIR_ENOSYS, sentence);
+    }
+    if (!probe || !(u->ring.features & IORING_FEAT_EXT_ARG))
+        error = loop_refuse(reason, WEIR_ENOSYS, "This kernel's io_uring is older than Linux 5.11");
+    io_uring_free_probe(probe);
+    return error;
+}
+
+static void uring_close(struct weir_loop *loop)
+{
+    struct uring *u = loop->mechanism;
+    io_uring_queue_exit(&u->ring);
+    if (u->event_fd >= 0)
+        close(u->event_fd);
+    loop_notifier_close(loop);
+    loop_resize(loop, u->messages, 0);
+    loop_resize(loop, u, 0);
+}
+
+static int uring_open(struct weir_loop *loop, const struct weir_options *options, char *reason)
+{
+    struct uring *u = loop_resize(loop, NULL, sizeof *u);
+    if (!u)
+        return loop_refuse(reason, WEIR_ENOMEM, "out of memory");
+    memset(u, 0, sizeof *u);
+    u->event_fd = -1;
+    loop->mechanism = u;
+    int error = set_up(u, options);
+    if (error) {
+        loop_resize(loop, u, 0);
+        return refuse_setup(reason, error);
+    }
+    error = check_opcodes(u, reason);
+    if (!error) {
+        u->messages = loop_resize(loop, NULL, u->ring.sq.ring_entries * sizeof *u->messages);
+        error = u->messages ? loop_notifier_open(loop) : WEIR_ENOMEM;
+        if (error)
+            loop_refuse(reason, error, "Its wake-up descriptor cannot be had");
+    }
+    if (error)
+        uring_close(loop);
+    return error;
+}
+
+/* A poll on a ring with deferred task work never fires; a registered eventfd does. */
+static int uring_fd(struct weir_loop *loop)
+{
+    struct uring *u = loop->mechanism;
+    if (u->event_fd >= 0)
+        return u->event_fd;
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor < 0)
+        return -errno;
+    int error = io_uring_register_eventfd(&u->ring, descriptor);
+    if (error) {
+        close(descriptor);
+        return error;
+    }
+    u->event_fd = descriptor;
+    return descriptor;
+}
+
+static int uring_query(enum weir_op_kind op, enum weir_handle_kind handle)
+{
+    int support = ready_query(op, handle, ENGINE_READINESS);
+    if (op == WEIR_OP_POLL || op == WEIR_OP_FSTAT || op == WEIR_OP_WORK)
+        return support;
+    return support == WEIR_SUPPORT_OFFLOADED ? WEIR_SUPPORT_NATIVE : support;
+}
+
+static int uring_features(const struct weir_loop *loop, struct weir_feature *features, size_t room)
+{
+    const struct uring       *u = loop->mechanism;
+    const struct weir_feature all[] = {
+        {"SINGLE_ISSUER", u->setup & IORING_SETUP_SINGLE_ISSUER,
+         "One thread submits: the kernel takes no lock (Linux 6.0)."},
+        {"DEFER_TASKRUN", u->setup & IORING_SETUP_DEFER_TASKRUN,
+         "Completions are made when the loop asks for them (Linux 6.1)."},
+        {"COOP_TASKRUN", u->setup & IORING_SETUP_COOP_TASKRUN,
+         "No interrupt for completions (Linux 5.19); only without DEFER_TASKRUN."},
+        {"SUBMIT_ALL", u->setup & IORING_SETUP_SUBMIT_ALL,
+         "A failed entry does not end the batch (Linux 5.18)."},
+        {"RWF_NOSIGNAL", os_has_nosignal(), "Writes to pipes raise no SIGPIPE (Linux 6.18)."},
+    };
+    const size_t count = sizeof all / sizeof all[0];
+    for (size_t i = 0; i < count && i < room; i++)
+        features[i] = all[i];
+    return (int)count;
+}
+
+const struct engine engine_uring = {
+    .name = "io_uring",
+    .model = "completion",
+    .open = uring_open,
+    .close = uring_close,
+    .start = uring_start,
+    .cancel = uring_cancel,
+    .wait = uring_wait,
+    .wake = ready_wake,
+    .fd = uring_fd,
+    .query = uring_query,
+    .features = uring_features,
+    .sys = &system_posix,
+};

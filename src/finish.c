@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* finish.c - how an op ends: what a call's result means for it, and the telling. */
+#include "engine.h"
+#include "base/rest.h"
+
+/* An accept that found the process out of descriptors is tried 20 times a second. */
+#define PACE_NS (50 * WEIR_MILLISECOND)
+
+void loop_ask(struct weir_loop *loop, struct weir_op *op)
+{
+    op->state = OP_ASKED;
+    fifo_push(&loop->asked, op);
+}
+
+/* The result that an op with progress or a cause ends with. */
+static void settle_result(struct weir_op *op, int64_t result)
+{
+    if (op->in.cause && (result == WEIR_ECANCELED || result == WEIR_EINTR))
+        result = op->in.cause;
+    if (op->in.progress && result < 0) {
+        op->error = (int32_t)result;
+        result = (int64_t)op->in.progress;
+    }
+    op->result = result;
+    op->more = 0;
+    op->state = OP_HARVESTED;
+}
+
+void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    settle_result(op, result);
+    fifo_push(&loop->ended, op);
+}
+
+/* ---- Pacing ---------------------------------------------------------------------------------------- */
+
+static void pace_done(struct weir_op *pace)
+{
+    struct weir_loop *loop = pace->handle->loop;
+    for (struct weir_op *op; (op = fifo_take(&loop->paced));)
+        loop_ask(loop, op);
+}
+
+/* Ends as it is when it has to end anyway, else is asked again after a pause. */
+static bool pace(struct weir_loop *loop, struct weir_op *op)
+{
+    if (op->in.cause) {
+        settle_result(op, op->in.cause);
+        return true;
+    }
+    op->state = OP_PACED;
+    fifo_push(&loop->paced, op);
+    loop->stats.accepts_paced++;
+    if (!op_is_live(&loop->pace))
+        weir_timer(&loop->pace, loop, PACE_NS, WEIR_BACKGROUND, pace_done);
+    return false;
+}
+
+/* ---- What a result means --------------------------------------------------------------------------- */
+
+static bool ask_again(struct weir_loop *loop, struct weir_op *op)
+{
+    if (op->in.cause) {
+        settle_result(op, op->in.cause);
+        return true;
+    }
+    loop_ask(loop, op);
+    return false;
+}
+
+/* A new descriptor for a handle: the caller's, unless its handle is on its way out. */
+static int64_t attach_new(struct weir_loop *loop, struct weir_op *op, struct weir_handle *handle,
+                          int descriptor, enum weir_handle_kind kind, bool unwanted)
+{
+    int64_t result = unwanted ? (op->in.cause ? op->in.cause : WEIR_ECANCELED)
+                              : handle_attach(handle, loop, descriptor, 0, kind, true);
+    if (result < 0)
+        loop->sys->close(loop, descriptor);
+    return result;
+}
+
+static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    switch (result) {
+    case WEIR_EMFILE:
+    case WEIR_ENFILE:
+    case WEIR_ENOBUFS:
+    case WEIR_ENOMEM:
+        return pace(loop, op);
+    case WEIR_ECONNABORTED: /* one that was gone again, or its network error: accept(2), "Errors" */
+    case WEIR_ENETDOWN:
+    case WEIR_EPROTO:
+    case WEIR_ENOPROTOOPT:
+    case WEIR_EHOSTUNREACH:
+    case WEIR_ENETUNREACH:
+        return ask_again(loop, op);
+    default:
+        break;
+    }
+    if (result >= 0) {
+        bool unwanted =
+            loop->shutting || (op->in.cause && (op->handle->in.flags & HANDLE_CLOSING));
+        result = attach_new(loop, op, op->in.arg.accepted, (int)result, WEIR_HANDLE_STREAM, unwanted);
+    }
+    settle_result(op, result);
+    return true;
+}
+
+/* open and accept fill a handle; a failed open leaves it as zeroed, and the op with the loop's own. */
+static bool conclude_open(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    struct weir_handle *handle = op->handle;
+    bool                closing = handle->in.flags & HANDLE_CLOSING;
+    if (result >= 0 && !closing) {
+        int descriptor = (int)result;
+        handle->in.flags &= (uint16_t)~HANDLE_OPENING;
+        handle->in.descriptor = descriptor;
+        result = loop->sys->classify(handle, true);
+        if (result < 0) {
+            loop->sys->close(loop, descriptor);
+            handle->in.flags |= HANDLE_OPENING;
+        }
+    } else if (result >= 0) {
+        loop->sys->close(loop, (int)result);
+        result = WEIR_ECANCELED;
+    }
+    settle_result(op, result);
+    if (op->result < 0 && !closing) {
+        ring_remove(&handle->in.ops_in, op);
+        handle_detach(loop, handle);
+        *handle = (struct weir_handle){.user = handle->user};
+        op->handle = &loop->none;
+        ring_push(&loop->none.in.ops_in, op);
+    }
+    return true;
+}
+
+static bool reads(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
+           op->kind == WEIR_OP_READV;
+}
+
+static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (result < 0) {
+        settle_result(op, result);
+        return true;
+    }
+    struct rest rest = rest_of(op);
+    bool        whole = (uint64_t)result == rest.length;
+    op->in.progress += (uint64_t)result;
+    /* A regular file is read and written to the end of what was asked, however often that takes. */
+    bool goes_on = (op->flags & WEIR_ALL) ? !(whole && rest.last) && result > 0
+                                          : whole && !rest.last && handle_has_offsets(op->handle);
+    if (goes_on && !op->in.cause) {
+        loop_ask(loop, op);
+        return false;
+    }
+    if (goes_on)
+        op->error = op->in.cause;
+    else if ((op->flags & WEIR_ALL) && !whole && reads(op) && op->in.progress)
+        op->error = WEIR_EEOF;
+    settle_result(op, (int64_t)op->in.progress);
+    return true;
+}
+
+bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (result == WEIR_EINTR)
+        return ask_again(loop, op);
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_ACCEPT:
+        return conclude_accept(loop, op, result);
+    case WEIR_OP_OPEN:
+        return conclude_open(loop, op, result);
+    case WEIR_OP_RECV:
+    case WEIR_OP_RECVV:
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
+        return conclude_transfer(loop, op, result);
+    case WEIR_OP_CONNECT:
+        /* A unix socket's backlog is full: nothing tells when it has room again. connect(2). */
+        if (result == WEIR_EAGAIN || result == WEIR_EBUSY)
+            return pace(loop, op);
+        break;
+    default:
+        break;
+    }
+    settle_result(op, result);
+    return true;
+}
+
+/* ---- Telling --------------------------------------------------------------------------------------- */
+
+/* The next op of a direction takes the place of one that ended. */
+static void release_direction(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction)
+{
+    struct weir_op *head = direction == WEIR_IN ? handle->in.ops_in : handle->in.ops_out;
+    handle->in.busy &= (uint8_t)~direction;
+    for (struct weir_op *op = head; op; op = ring_after(head, op)) {
+        if (op->state != OP_BEHIND)
+            continue;
+        handle->in.busy |= direction;
+        loop_ask(loop, op);
+        return;
+    }
+}
+
+void loop_end(struct weir_loop *loop, struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    heap_remove(&loop->timers, op);
+    ring_remove(op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
+    if (op->in.holds && !(op->in.holds & HOLDS_NOTHING))
+        release_direction(loop, handle, op->in.holds);
+    op->state = OP_ENDED;
+    loop->pending--;
+    if (op->flags & WEIR_BACKGROUND)
+        loop->pending_background--;
+    loop->stats.ended++;
+    loop->stats.served[op->served]++;
+    if (op->result == WEIR_ECANCELED || op->result == WEIR_EDEADLINE)
+        loop->stats.cancelled++;
+    if (handle->in.flags & HANDLE_CLOSING)
+        handle_op_left(loop, handle);
+    if (op->done)
+        op->done(op); /* the op, and what it stands in, may be gone from here on */
+}

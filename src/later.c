@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* later.c - the functions of weir.h and weir/sim.h that this version does not have yet: each says
+ * WEIR_ENOTSUP, an op in its done(). tests/later.txt names what brings them. */
+#include <string.h>
+
+#include "engine.h"
+#include "weir/sim.h"
+
+static void end_unsupported(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+                            unsigned flags, weir_done *done)
+{
+    if (op_begin(op, kind, handle, flags, flags, done))
+        loop_finish(handle->loop, op, WEIR_ENOTSUP);
+}
+
+void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup *lookup,
+                  unsigned flags, weir_done *done)
+{
+    (void)lookup;
+    end_unsupported(op, WEIR_OP_RESOLVE, &loop->none, flags, done);
+}
+
+void weir_recv_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
+                   unsigned flags, weir_done *done)
+{
+    (void)message;
+    end_unsupported(op, WEIR_OP_RECV_MSG, handle, flags, done);
+}
+
+void weir_send_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
+                   unsigned flags, weir_done *done)
+{
+    (void)message;
+    end_unsupported(op, WEIR_OP_SEND_MSG, handle, flags, done);
+}
+
+void weir_recv_batch(struct weir_op *op, struct weir_handle *handle, struct weir_msg *messages,
+                     size_t count, unsigned flags, weir_done *done)
+{
+    (void)messages, (void)count;
+    end_unsupported(op, WEIR_OP_RECV_BATCH, handle, flags, done);
+}
+
+void weir_send_batch(struct weir_op *op, struct weir_handle *handle, struct weir_msg *messages,
+                     size_t count, unsigned flags, weir_done *done)
+{
+    (void)messages, (void)count;
+    end_unsupported(op, WEIR_OP_SEND_BATCH, handle, flags, done);
+}
+
+int weir_msg_put_handles(struct weir_msg *message, const weir_os_handle *handles, size_t count)
+{
+    (void)message, (void)handles, (void)count;
+    return WEIR_ENOTSUP;
+}
+
+int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *handles, size_t room)
+{
+    (void)message, (void)handles, (void)room;
+    return WEIR_ENOTSUP;
+}
+
+void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length, unsigned flags,
+                   weir_done *done)
+{
+    (void)length;
+    end_unsupported(op, WEIR_OP_TRUNCATE, handle, flags, done);
+}
+
+void weir_preallocate(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
+                      uint64_t length, unsigned flags, weir_done *done)
+{
+    (void)offset, (void)length;
+    end_unsupported(op, WEIR_OP_PREALLOCATE, handle, flags, done);
+}
+
+void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset, uint64_t length,
+                 enum weir_advice advice, unsigned flags, weir_done *done)
+{
+    (void)offset, (void)length, (void)advice;
+    end_unsupported(op, WEIR_OP_ADVISE, handle, flags, done);
+}
+
+void weir_copy(struct weir_op *op, struct weir_handle *handle, struct weir_copy_range *range,
+               unsigned flags, weir_done *done)
+{
+    (void)range;
+    end_unsupported(op, WEIR_OP_COPY, handle, flags, done);
+}
+
+int weir_direct_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
+{
+    (void)handle;
+    *alignment = (struct weir_alignment){0};
+    return WEIR_ENOTSUP;
+}
+
+int weir_option_set(struct weir_handle *handle, enum weir_option option, int64_t value)
+{
+    (void)handle, (void)option, (void)value;
+    return WEIR_ENOTSUP;
+}
+
+int weir_option_get(struct weir_handle *handle, enum weir_option option, int64_t *value)
+{
+    (void)handle, (void)option, (void)value;
+    return WEIR_ENOTSUP;
+}
+
+int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
+                   unsigned interface_index, bool join)
+{
+    (void)handle, (void)group, (void)interface_index, (void)join;
+    return WEIR_ENOTSUP;
+}
+
+/* ---- Pools ------------------------------------------------------------------------------------------- */
+
+int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
+                   const struct weir_pool_options *options)
+{
+    (void)loop, (void)options;
+    *pool = NULL;
+    return WEIR_ENOTSUP;
+}
+
+int weir_pool_close(struct weir_pool *pool)
+{
+    (void)pool;
+    return WEIR_ENOTSUP;
+}
+
+void weir_recv_pooled(struct weir_op *op, struct weir_handle *handle, struct weir_pool *pool,
+                      unsigned flags, weir_done *done)
+{
+    (void)pool;
+    end_unsupported(op, WEIR_OP_RECV_POOLED, handle, flags, done);
+}
+
+void weir_recv_msg_pooled(struct weir_op *op, struct weir_handle *handle, struct weir_pool *pool,
+                          struct weir_msg *message, unsigned flags, weir_done *done)
+{
+    (void)pool, (void)message;
+    end_unsupported(op, WEIR_OP_RECV_MSG_POOLED, handle, flags, done);
+}
+
+int weir_pooled(const struct weir_op *op, struct weir_buf *pieces, size_t room)
+{
+    (void)op, (void)pieces, (void)room;
+    return 0;
+}
+
+int weir_pool_take(struct weir_pool *pool, struct weir_buf *buffer)
+{
+    (void)pool, (void)buffer;
+    return WEIR_ENOTSUP;
+}
+
+int weir_pool_give(struct weir_pool *pool, void *data)
+{
+    (void)pool, (void)data;
+    return WEIR_ENOTSUP;
+}
+
+int weir_handle_quota(struct weir_handle *handle, unsigned buffers_max)
+{
+    (void)handle, (void)buffers_max;
+    return WEIR_ENOTSUP;
+}
+
+void weir_pool_stats(const struct weir_pool *pool, struct weir_pool_counts *counts)
+{
+    (void)pool;
+    memset(counts, 0, sizeof *counts);
+}
+
+/* ---- Many loops -------------------------------------------------------------------------------------- */
+
+void weir_move(struct weir_op *op, struct weir_handle *handle, struct weir_loop *target,
+               unsigned flags, weir_done *done)
+{
+    (void)target;
+    end_unsupported(op, WEIR_OP_MOVE, handle, flags, done);
+}
+
+int weir_group_open(struct weir_group **group, const struct weir_group_options *options)
+{
+    (void)options;
+    *group = NULL;
+    return WEIR_ENOTSUP;
+}
+
+int weir_group_listen(struct weir_group *group, const void *address, size_t address_length,
+                      int backlog, unsigned flags,
+                      void (*on_accept)(struct weir_handle *connection, void *user), void *user)
+{
+    (void)group, (void)address, (void)address_length, (void)backlog, (void)flags, (void)on_accept;
+    (void)user;
+    return WEIR_ENOTSUP;
+}
+
+unsigned weir_group_size(const struct weir_group *group)
+{
+    (void)group;
+    return 0;
+}
+
+struct weir_loop *weir_group_loop(struct weir_group *group, unsigned index)
+{
+    (void)group, (void)index;
+    return NULL;
+}
+
+int weir_group_close(struct weir_group *group, uint64_t timeout_ns)
+{
+    (void)group, (void)timeout_ns;
+    return WEIR_ENOTSUP;
+}
+
+/* ---- Simulation -------------------------------------------------------------------------------------- */
+
+int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options)
+{
+    (void)options;
+    *sim = NULL;
+    return WEIR_ENOTSUP;
+}
+
+int weir_sim_close(struct weir_sim *sim)
+{
+    (void)sim;
+    return WEIR_ENOTSUP;
+}
+
+int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
+                      const char *address)
+{
+    (void)sim, (void)name, (void)address;
+    *host = NULL;
+    return WEIR_ENOTSUP;
+}
+
+int weir_sim_run(struct weir_sim *sim, uint64_t ns)
+{
+    (void)sim, (void)ns;
+    return WEIR_ENOTSUP;
+}
+
+uint64_t weir_sim_now(const struct weir_sim *sim)
+{
+    (void)sim;
+    return 0;
+}
+
+uint64_t weir_sim_random(struct weir_sim *sim, uint64_t bound)
+{
+    (void)sim, (void)bound;
+    return 0;
+}
+
+void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one,
+                        struct weir_sim_host *other, bool cut)
+{
+    (void)sim, (void)one, (void)other, (void)cut;
+}
+
+void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host)
+{
+    (void)sim, (void)host;
+}
+
+void weir_sim_fault_set(struct weir_sim *sim, enum weir_sim_fault fault, uint32_t per_million)
+{
+    (void)sim, (void)fault, (void)per_million;
+}
+
+void weir_sim_heal(struct weir_sim *sim)
+{
+    (void)sim;
+}
+
+void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user)
+{
+    (void)sim, (void)check, (void)user;
+}
+
+const char *weir_sim_broken(const struct weir_sim *sim)
+{
+    (void)sim;
+    return NULL;
+}
+
+uint64_t weir_sim_trace_hash(const struct weir_sim *sim)
+{
+    (void)sim;
+    return 0;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* ops.c - the calls that start an op: each writes its arguments down and submits. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "os/os.h"
+
+#define TRANSFER_FLAGS (WEIR_BACKGROUND | WEIR_ALL)
+
+enum order { ORDER_ANY, ORDER_IN, ORDER_OUT, ORDER_STREAM_IN, ORDER_STREAM_OUT };
+
+static enum order order_of(const struct weir_op *op)
+{
+#define ORDER(NAME, name, direction) [WEIR_OP_##NAME] = ORDER_##direction,
+    static const uint8_t orders[WEIR_OP_KINDS] = {WEIR_OPS(ORDER)};
+#undef ORDER
+    enum order order = orders[op->kind];
+    if (order < ORDER_STREAM_IN)
+        return order;
+    uint64_t offset = op->kind == WEIR_OP_READ || op->kind == WEIR_OP_WRITE
+                          ? op->in.arg.transfer.offset
+                          : op->in.arg.vector.offset;
+    if (offset != WEIR_STREAM)
+        return ORDER_ANY;
+    return order == ORDER_STREAM_IN ? ORDER_IN : ORDER_OUT;
+}
+
+void loop_doom(const struct weir_op *op, const char *call, const char *sentence)
+{
+    fprintf(stderr, "weir: %s: %s (op: %s, handle: %s %d, state %d).\n", call, sentence,
+            weir_op_name(op->kind),
+            op->handle ? weir_handle_kind_name(op->handle->in.kind) : "none",
+            op->handle ? op->handle->in.descriptor : -1, op->state);
+    abort();
+}
+
+/* The op becomes the loop's. False when it has ended already, or will without an attempt. */
+bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+              unsigned flags, unsigned allowed, weir_done *done)
+{
+    struct weir_loop *loop = handle->loop;
+    if (!loop)
+        loop_doom(op, weir_op_name(kind), "the handle was never attached to a loop");
+    if (loop->generation != os_fork_generation()) {
+        op->result = WEIR_EPERM;
+        op->state = OP_ENDED;
+        return false;
+    }
+    if (op_is_live(op))
+        loop_doom(op, weir_op_name(kind), "the op is still live and was started again");
+    loop_admit(loop, weir_op_name(kind));
+    *op = (struct weir_op){.user = op->user,
+                           .done = done,
+                           .handle = handle,
+                           .kind = (uint8_t)kind,
+                           .state = OP_GIVEN,
+                           .flags = flags};
+    ring_push(&handle->in.ops_in, op);
+    loop->pending++;
+    if (flags & WEIR_BACKGROUND)
+        loop->pending_background++;
+    loop->stats.started++;
+    if (loop->shutting || (handle->in.flags & HANDLE_CLOSING))
+        loop_finish(loop, op, WEIR_ECANCELED);
+    else if (flags & ~allowed)
+        loop_finish(loop, op, WEIR_EINVAL);
+    else if (!done && (flags & (WEIR_MULTISHOT | WEIR_LEVEL | WEIR_EDGE)))
+        loop_finish(loop, op, WEIR_EINVAL);
+    else if (handle->in.kind == WEIR_HANDLE_NONE && handle != &loop->none)
+        loop_finish(loop, op, WEIR_EBADF);
+    else
+        return true;
+    return false;
+}
+
+/* To the engine, or behind the ops of its direction. */
+void op_submit(struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    enum order          order = order_of(op);
+    if (order == ORDER_ANY) {
+        loop_ask(handle->loop, op);
+        return;
+    }
+    uint8_t direction = order == ORDER_IN ? WEIR_IN : WEIR_OUT;
+    if (direction == WEIR_OUT) {
+        ring_remove(&handle->in.ops_in, op);
+        ring_push(&handle->in.ops_out, op);
+    }
+    op->in.holds = direction;
+    if (handle->in.busy & direction) {
+        op->state = OP_BEHIND;
+        return;
+    }
+    handle->in.busy |= direction;
+    loop_ask(handle->loop, op);
+}
+
+static struct weir_handle *handle_of_loop(struct weir_op *op, struct weir_loop *loop)
+{
+    if (!loop)
+        loop_doom(op, "op", "the loop is NULL");
+    return &loop->none;
+}
+
+/* ---- Without a handle ---------------------------------------------------------------------------- */
+
+void weir_nop(struct weir_op *op, struct weir_loop *loop, unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_NOP, handle_of_loop(op, loop), flags, WEIR_BACKGROUND, done))
+        return;
+    op->served = WEIR_SERVED_AT_ONCE;
+    loop_finish(loop, op, 0);
+}
+
+void weir_timer(struct weir_op *op, struct weir_loop *loop, uint64_t ns, unsigned flags,
+                weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_TIMER, handle_of_loop(op, loop), flags, WEIR_BACKGROUND, done))
+        return;
+    op->state = OP_TIMED;
+    weir_deadline(op, ns);
+}
+
+void weir_signal(struct weir_op *op, struct weir_loop *loop, int signal_number, unsigned flags,
+                 weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_SIGNAL, handle_of_loop(op, loop), flags,
+                  WEIR_BACKGROUND | WEIR_MULTISHOT, done))
+        return;
+    op->in.arg.number = signal_number;
+    signal_begin(loop, op);
+}
+
+void weir_work(struct weir_op *op, struct weir_loop *loop, weir_work_call *work, unsigned flags,
+               weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_WORK, handle_of_loop(op, loop), flags, WEIR_BACKGROUND, done))
+        return;
+    op->in.arg.work = work;
+    if (work)
+        offload_start(loop, op);
+    else
+        loop_finish(loop, op, WEIR_EINVAL);
+}
+
+void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done)
+{
+    if (loop->generation != os_fork_generation()) {
+        op->result = WEIR_EPERM;
+        op->state = OP_ENDED;
+        return;
+    }
+    if (op_is_live(op))
+        loop_doom(op, "weir_post", "the op is still live and was started again");
+    *op = (struct weir_op){.user = op->user,
+                           .done = done,
+                           .handle = &loop->none,
+                           .kind = WEIR_OP_POST,
+                           .state = OP_POSTED};
+    stack_push(&loop->posted, op);
+    weir_wake(loop);
+}
+
+void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *handle,
+               const char *path, unsigned mode, unsigned flags, weir_done *done)
+{
+    if (handle->in.kind != WEIR_HANDLE_NONE || (handle->in.flags & HANDLE_OPENING))
+        loop_doom(op, "open", "the handle to be filled is in use");
+    if (!op_begin(op, WEIR_OP_OPEN, handle_of_loop(op, loop), flags, WEIR_BACKGROUND, done))
+        return;
+    op->in.arg.open.path = path;
+    op->in.arg.open.mode = mode;
+    if (!path || !(mode & (WEIR_OPEN_READ | WEIR_OPEN_WRITE))) {
+        loop_finish(loop, op, WEIR_EINVAL);
+        return;
+    }
+    ring_remove(&loop->none.in.ops_in, op);
+    *handle = (struct weir_handle){.user = handle->user, .loop = loop};
+    handle->in.descriptor = handle->in.slot = -1;
+    handle->in.flags = HANDLE_OPENING;
+    handle_link(loop, handle);
+    op->handle = handle;
+    ring_push(&handle->in.ops_in, op);
+    loop_ask(loop, op);
+}
+
+/* ---- Sockets, pipes and ttys ---------------------------------------------------------------------- */
+
+void weir_accept(struct weir_op *op, struct weir_handle *listener, struct weir_handle *accepted,
+                 unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_ACCEPT, listener, flags, WEIR_BACKGROUND | WEIR_MULTISHOT, done))
+        return;
+    op->in.arg.accepted = accepted;
+    if (flags & WEIR_MULTISHOT)
+        loop_finish(listener->loop, op, accepted ? WEIR_EINVAL : WEIR_ENOTSUP);
+    else if (!accepted)
+        loop_finish(listener->loop, op, WEIR_EINVAL);
+    else if (accepted->in.kind != WEIR_HANDLE_NONE || (accepted->in.flags & HANDLE_OPENING))
+        loop_doom(op, "accept", "the handle to be filled is in use");
+    else
+        op_submit(op);
+}
+
+void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *address,
+                  size_t address_length, unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_CONNECT, handle, flags, WEIR_BACKGROUND, done))
+        return;
+    op->in.arg.address.data = address;
+    op->in.arg.address.length = address_length;
+    if (!address || address_length > sizeof((struct weir_address *)0)->data)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else
+        op_submit(op);
+}
+
+/* Every transfer of one piece: an offset means a place in a file, and needs one that has places. */
+static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+                     void *data, size_t length, uint64_t offset, unsigned flags, unsigned allowed,
+                     weir_done *done)
+{
+    if (!op_begin(op, kind, handle, flags, allowed, done))
+        return;
+    op->in.arg.transfer.data = data;
+    op->in.arg.transfer.length = length;
+    op->in.arg.transfer.offset = offset;
+    if ((!data && length) || length > INT64_MAX)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if (offset != WEIR_STREAM && offset > INT64_MAX - (uint64_t)length)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
+        loop_finish(handle->loop, op, WEIR_ESPIPE);
+    else if (!length && handle->in.kind != WEIR_HANDLE_DATAGRAM)
+        loop_finish(handle->loop, op, 0);
+    else
+        op_submit(op);
+}
+
+static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+                            const struct weir_buf *buffers, size_t count, uint64_t offset,
+                            unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, kind, handle, flags, TRANSFER_FLAGS, done))
+        return;
+    op->in.arg.vector.buffers = buffers;
+    op->in.arg.vector.count = count;
+    op->in.arg.vector.offset = offset;
+    if (!buffers && count)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if (offset != WEIR_STREAM && offset > INT64_MAX)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
+        loop_finish(handle->loop, op, WEIR_ESPIPE);
+    else
+        op_submit(op);
+}
+
+void weir_recv(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
+               unsigned flags, weir_done *done)
+{
+    transfer(op, WEIR_OP_RECV, handle, data, length, WEIR_STREAM, flags,
+             TRANSFER_FLAGS | WEIR_PEEK, done);
+}
+
+void weir_recvv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
+                size_t count, unsigned flags, weir_done *done)
+{
+    transfer_vector(op, WEIR_OP_RECVV, handle, buffers, count, WEIR_STREAM, flags, done);
+}
+
+void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data, size_t length,
+               unsigned flags, weir_done *done)
+{
+    transfer(op, WEIR_OP_SEND, handle, (void *)(uintptr_t)data, length, WEIR_STREAM, flags,
+             TRANSFER_FLAGS | WEIR_ZEROCOPY, done);
+}
+
+void weir_sendv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
+                size_t count, unsigned flags, weir_done *done)
+{
+    transfer_vector(op, WEIR_OP_SENDV, handle, buffers, count, WEIR_STREAM, flags, done);
+}
+
+void weir_shutdown(struct weir_op *op, struct weir_handle *handle, unsigned flags, weir_done *done)
+{
+    if (op_begin(op, WEIR_OP_SHUTDOWN, handle, flags, WEIR_BACKGROUND, done))
+        op_submit(op);
+}
+
+void weir_poll(struct weir_op *op, struct weir_handle *handle, unsigned events, unsigned flags,
+               weir_done *done)
+{
+    const unsigned modes = WEIR_LEVEL | WEIR_EDGE | WEIR_ONESHOT;
+    if (!op_begin(op, WEIR_OP_POLL, handle, flags, WEIR_BACKGROUND | modes, done))
+        return;
+    op->in.arg.events = events;
+    unsigned mode = flags & modes;
+    if ((mode & (mode - 1)) || (events & ~(WEIR_IN | WEIR_OUT | WEIR_HUP | WEIR_ERR | WEIR_RDHUP))) {
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+        return;
+    }
+    handle->in.flags |= HANDLE_POLLED;
+    op_submit(op);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------------- */
+
+void weir_read(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
+               uint64_t offset, unsigned flags, weir_done *done)
+{
+    transfer(op, WEIR_OP_READ, handle, data, length, offset, flags, TRANSFER_FLAGS, done);
+}
+
+void weir_write(struct weir_op *op, struct weir_handle *handle, const void *data, size_t length,
+                uint64_t offset, unsigned flags, weir_done *done)
+{
+    transfer(op, WEIR_OP_WRITE, handle, (void *)(uintptr_t)data, length, offset, flags,
+             TRANSFER_FLAGS, done);
+}
+
+void weir_readv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
+                size_t count, uint64_t offset, unsigned flags, weir_done *done)
+{
+    transfer_vector(op, WEIR_OP_READV, handle, buffers, count, offset, flags, done);
+}
+
+void weir_writev(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
+                 size_t count, uint64_t offset, unsigned flags, weir_done *done)
+{
+    transfer_vector(op, WEIR_OP_WRITEV, handle, buffers, count, offset, flags, done);
+}
+
+void weir_fstat(struct weir_op *op, struct weir_handle *handle, struct weir_stat *stat,
+                unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_FSTAT, handle, flags, WEIR_BACKGROUND, done))
+        return;
+    op->in.arg.stat = stat;
+    if (stat)
+        op_submit(op);
+    else
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+}
+
+void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags, weir_done *done)
+{
+    if (op_begin(op, WEIR_OP_FSYNC, handle, flags, WEIR_BACKGROUND | WEIR_DATA_ONLY, done))
+        op_submit(op);
+}
+
+/* ---- Without an op -------------------------------------------------------------------------------- */
+
+/* The call itself, by an op that no loop ever sees. */
+static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, uint8_t direction,
+                            void *data, size_t length, unsigned flags, unsigned allowed)
+{
+    if (handle->in.kind == WEIR_HANDLE_NONE)
+        return WEIR_EBADF;
+    int error = loop_admit(handle->loop, "weir_try");
+    if (error)
+        return error;
+    if ((flags & ~allowed) || (!data && length))
+        return WEIR_EINVAL;
+    if (handle->in.flags & HANDLE_CLOSING)
+        return WEIR_ECANCELED;
+    if (handle->in.busy & direction)
+        return WEIR_EAGAIN;
+    struct weir_op op = {.handle = handle, .kind = (uint8_t)kind, .flags = flags};
+    op.in.arg.transfer.data = data;
+    op.in.arg.transfer.length = length;
+    op.in.arg.transfer.offset = WEIR_STREAM;
+    int64_t result = handle->loop->sys->perform(&op, PERFORM_TRY);
+    if (result == WEIR_EAGAIN)
+        handle->in.hint &= (uint8_t)~direction;
+    return result == WEIR_ENOTSUP ? WEIR_EAGAIN : result;
+}
+
+int64_t weir_try_recv(struct weir_handle *handle, void *data, size_t length, unsigned flags)
+{
+    return try_transfer(handle, WEIR_OP_RECV, WEIR_IN, data, length, flags, WEIR_PEEK);
+}
+
+int64_t weir_try_send(struct weir_handle *handle, const void *data, size_t length, unsigned flags)
+{
+    return try_transfer(handle, WEIR_OP_SEND, WEIR_OUT, (void *)(uintptr_t)data, length, flags, 0);
+}
+
+bool weir_ended(const struct weir_op *op)
+{
+    return !op_is_live(op);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* linux.c - what Linux does its own way: eventfd, signalfd, calls that never wait. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "linux_compat.h"
+#include "os.h"
+
+/* ---- Waking ------------------------------------------------------------------------------------------ */
+
+int os_notifier_open(int ends[2])
+{
+    ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return ends[0] < 0 ? -errno : 0;
+}
+
+void os_notifier_tell(int end)
+{
+    uint64_t one = 1;
+    ssize_t  written;
+    do
+        written = write(end, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+}
+
+void os_notifier_clear(int end)
+{
+    uint64_t count;
+    ssize_t  taken;
+    do
+        taken = read(end, &count, sizeof count);
+    while (taken < 0 && errno == EINTR);
+}
+
+/* ---- Descriptors ------------------------------------------------------------------------------------- */
+
+int os_socket(int family, int type)
+{
+    int descriptor = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int os_accept(int listener)
+{
+    int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int os_pipe(int ends[2])
+{
+    return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int os_reopen_tty(int descriptor, int flags)
+{
+    unsigned number;
+    char     path[32];
+    if (ioctl(descriptor, TIOCGPTN, &number) == 0)
+        return WEIR_ENOTSUP; /* a master: opening it would make a new pair */
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int ours = open(path, flags);
+    return ours < 0 ? -errno : ours;
+}
+
+/* ---- Calls that never wait: preadv2(2), pwritev2(2) -------------------------------------------------- */
+
+static const struct iovec *vector_of(const struct weir_buf *buffers)
+{
+    return (const struct iovec *)(const void *)buffers;
+}
+
+int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset)
+{
+    off_t   at = offset == WEIR_STREAM ? -1 : (off_t)offset;
+    ssize_t result = preadv2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT);
+    if (result < 0 && (errno == ENOSYS || errno == EPERM))
+        return WEIR_EOPNOTSUPP;
+    return result < 0 ? -errno : result;
+}
+
+int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset)
+{
+    off_t at = offset == WEIR_STREAM ? -1 : (off_t)offset;
+    if (!os_has_nosignal())
+        return WEIR_EOPNOTSUPP; /* guarded: it writes quietly in the older way */
+    ssize_t result = pwritev2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT | RWF_NOSIGNAL);
+    return result < 0 ? -errno : result;
+}
+
+static bool          nosignal;
+static pthread_once_t nosignal_once = PTHREAD_ONCE_INIT;
+
+/* Before Linux 6.18 the signal is blocked around the write, and taken if it was the write's. */
+static int64_t write_with_signal_blocked(int descriptor, const struct weir_buf *buffers, int count,
+                                         int flags)
+{
+    sigset_t pipe_signal, before, pending;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    ssize_t written = pwritev2(descriptor, vector_of(buffers), count, -1, flags);
+    int     error = written < 0 ? errno : 0;
+    if (error == EPIPE && !sigismember(&pending, SIGPIPE)) {
+        const struct timespec none = {0};
+        sigtimedwait(&pipe_signal, NULL, &none);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error ? -error : written;
+}
+
+static void probe_nosignal(void)
+{
+    int             ends[2];
+    char            byte = 0;
+    struct weir_buf buffer = {&byte, 1};
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return;
+    close(ends[0]);
+    nosignal = write_with_signal_blocked(ends[1], &buffer, 1, RWF_NOSIGNAL) == WEIR_EPIPE;
+    close(ends[1]);
+}
+
+bool os_has_nosignal(void)
+{
+    pthread_once(&nosignal_once, probe_nosignal);
+    return nosignal;
+}
+
+int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count)
+{
+    if (!os_has_nosignal())
+        return write_with_signal_blocked(descriptor, buffers, count, 0);
+    ssize_t written = pwritev2(descriptor, vector_of(buffers), count, -1, RWF_NOSIGNAL);
+    return written < 0 ? -errno : written;
+}
+
+int os_sync_data(int descriptor)
+{
+    return fdatasync(descriptor);
+}
+
+int64_t os_stat_time(const struct stat *stat, enum os_stat_time which)
+{
+    const struct timespec *times[] = {&stat->st_mtim, &stat->st_atim, &stat->st_ctim};
+    return (int64_t)times[which]->tv_sec * 1000000000 + times[which]->tv_nsec;
+}
+
+/* ---- Signals ----------------------------------------------------------------------------------------- */
+
+static bool has(uint64_t mask, int number)
+{
+    return mask & (UINT64_C(1) << (number - 1));
+}
+
+/* The set of a mask, or WEIR_EINVAL where it holds what cannot be caught. */
+static int set_of(sigset_t *set, uint64_t mask)
+{
+    sigemptyset(set);
+    for (int number = 1; number <= 64; number++)
+        if (has(mask, number) &&
+            (number == SIGKILL || number == SIGSTOP || sigaddset(set, number) < 0))
+            return WEIR_EINVAL;
+    return 0;
+}
+
+int os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked)
+{
+    sigset_t awaited, let_through, before;
+    if (set_of(&awaited, mask) || set_of(&let_through, *blocked & ~mask))
+        return WEIR_EINVAL;
+    if (mask || descriptor >= 0) {
+        descriptor = signalfd(descriptor, &awaited, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (descriptor < 0)
+            return -errno;
+    }
+    /* Blocked while awaited; let through again after, where it was weir that blocked. */
+    pthread_sigmask(SIG_UNBLOCK, &let_through, NULL);
+    pthread_sigmask(SIG_BLOCK, &awaited, &before);
+    *blocked &= mask;
+    for (int number = 1; number <= 64; number++)
+        if (has(mask, number) && !sigismember(&before, number))
+            *blocked |= UINT64_C(1) << (number - 1);
+    return descriptor < 0 ? 0 : descriptor;
+}
+
+int os_signals_take(int descriptor)
+{
+    struct signalfd_siginfo info;
+    ssize_t                 taken = read(descriptor, &info, sizeof info);
+    return taken == (ssize_t)sizeof info ? (int)info.ssi_signo : WEIR_EAGAIN;
+}

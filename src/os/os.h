@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* os.h - what the core needs of the platform beside struct system: threads and fork. */
+#ifndef WEIR_OS_H
+#define WEIR_OS_H
+
+#include <pthread.h>
+
+#include "../engine.h"
+
+/* A value that differs from thread to thread. */
+const void *os_thread_self(void);
+
+/* Changes in a forked child. */
+unsigned os_fork_generation(void);
+
+/* One performing switch for all engines: struct system's perform. */
+int64_t posix_perform(struct weir_op *op, enum perform how);
+
+/* Whether this kernel has RWF_NOSIGNAL: writes to pipes that raise no SIGPIPE. */
+bool os_has_nosignal(void);
+
+/* What differs between POSIX systems: linux.c, darwin.c, bsd.c. */
+int     os_notifier_open(int ends[2]);
+void    os_notifier_tell(int end);
+void    os_notifier_clear(int end);
+int     os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked);
+int     os_signals_take(int descriptor);
+int     os_socket(int family, int type);  /* close-on-exec, non-blocking; or WEIR_E* */
+int     os_accept(int listener);          /* the same */
+int     os_pipe(int ends[2]);             /* the same */
+int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
+int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
+int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count);
+
+int     os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
+int     os_sync_data(int descriptor);             /* as fdatasync(2) */
+
+enum os_stat_time { OS_MODIFIED, OS_ACCESSED, OS_CHANGED };
+struct stat;
+int64_t os_stat_time(const struct stat *stat, enum os_stat_time which); /* ns since 1970 */
+
+/* weir_open()'s mode as open(2) has it. */
+int      posix_open_flags(unsigned mode);
+unsigned posix_open_permissions(unsigned mode);
+
+/* Starts a thread with every signal blocked. 0 or WEIR_E*. */
+int os_thread_start(void *(*run)(void *), void *argument, pthread_t *thread);
+
+#endif

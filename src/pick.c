@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* pick.c - every mechanism by name, in the order of preference, and the choice among them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+extern const struct engine engine_poll;
+#ifdef __linux__
+extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
+#endif
+
+/* Best first. A mechanism that is not in this build says why. */
+struct known {
+    const char          *name, *model;
+    const struct engine *engine;
+    const char          *absent;
+};
+
+#ifdef __linux__
+#define ON_LINUX(engine) &(engine), NULL
+#else
+#define ON_LINUX(engine) NULL, "it is a mechanism of Linux"
+#endif
+#define LATER "this version of weir does not have it yet"
+
+static const struct known known[] = {
+    {"io_uring", "completion", ON_LINUX(engine_uring)},
+    {"epoll", "readiness", ON_LINUX(engine_epoll)},
+    {"epoll-et", "readiness", ON_LINUX(engine_epoll_et)},
+    {"epoll-oneshot", "readiness", ON_LINUX(engine_epoll_oneshot)},
+    {"kqueue", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
+    {"kqueue-et", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
+    {"kqueue-oneshot", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
+    {"iocp", "completion", NULL, "it is a mechanism of Windows"},
+    {"poll", "readiness", &engine_poll, NULL},
+    {"select", "readiness", NULL, LATER},
+    {"linux-aio", "completion", NULL, LATER},
+    {"threads", "threads", NULL, LATER},
+    {"posix-aio", "completion", NULL, LATER},
+    {"sigio", "readiness", NULL, LATER},
+    {"spin", "readiness", NULL, LATER},
+    {"sim", "simulation", NULL, LATER},
+};
+#define KNOWN (int)(sizeof known / sizeof known[0])
+
+int loop_refuse(char *reason, int error, const char *sentence)
+{
+    snprintf(reason, sizeof((struct weir_engine_info *)0)->reason, "%s: %s (%s).", sentence,
+             weir_error_text(error), weir_error_name(error));
+    return error;
+}
+
+/* 0 and the loop has the engine; else it has none, and `info` says why. */
+static int open_engine(struct weir_loop *loop, const struct known *entry,
+                       const struct weir_options *options, struct weir_engine_info *info)
+{
+    *info = (struct weir_engine_info){.name = entry->name, .model = entry->model};
+    if (!entry->engine) {
+        snprintf(info->reason, sizeof info->reason, "Not here: %s.", entry->absent);
+        return info->refused = WEIR_ENOTSUP;
+    }
+    loop->engine = entry->engine;
+    loop->sys = entry->engine->sys;
+    info->refused = entry->engine->open(loop, options, info->reason);
+    if (info->refused)
+        loop->engine = NULL;
+    return info->refused;
+}
+
+static void remember(struct weir_loop *loop, const struct weir_engine_info *info)
+{
+    if (loop->refusal_count < REFUSALS_MAX)
+        loop->refusals[loop->refusal_count++] = *info;
+    loop_log(loop, WEIR_LOG_NOTICE, "Engine %s is refused. %s", info->name, info->reason);
+}
+
+int pick_engine(struct weir_loop *loop, const struct weir_options *options)
+{
+    const char             *asked = options->engine ? options->engine : getenv("WEIR_ENGINE");
+    struct weir_engine_info info;
+    if (asked && !*asked)
+        asked = NULL;
+    for (int i = 0; i < KNOWN; i++) {
+        if (asked ? strcmp(asked, known[i].name) != 0 : !known[i].engine)
+            continue;
+        if (!open_engine(loop, &known[i], options, &info))
+            return 0;
+        remember(loop, &info);
+    }
+    return WEIR_ENOENGINE;
+}
+
+/* A loop that is only opened to be asked; NULL without memory. */
+static int probe(const struct known *entry, struct weir_engine_info *info)
+{
+    struct weir_loop   *loop = NULL;
+    struct weir_options options = {.engine = entry->name};
+    *info = (struct weir_engine_info){.name = entry->name, .model = entry->model};
+    if (!entry->engine) {
+        snprintf(info->reason, sizeof info->reason, "Not here: %s.", entry->absent);
+        return info->refused = WEIR_ENOTSUP;
+    }
+    info->refused = loop_open_with_reason(&loop, &options, info);
+    if (loop)
+        weir_loop_close(loop, WEIR_FOREVER);
+    return info->refused;
+}
+
+int weir_engine_list(struct weir_engine_info *engines, size_t room)
+{
+    bool found = false;
+    for (size_t i = 0; i < (size_t)KNOWN && i < room; i++) {
+        if (probe(&known[i], &engines[i]) || found)
+            continue;
+        found = engines[i].is_default = true;
+        snprintf(engines[i].reason, sizeof engines[i].reason,
+                 "The first in weir's order of preference that this machine allows.");
+    }
+    return KNOWN;
+}
+
+const struct engine *pick_find(const char *name)
+{
+    for (int i = 0; i < KNOWN; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].engine;
+    return NULL;
+}
+
+int weir_query(const char *engine, enum weir_op_kind op, enum weir_handle_kind handle)
+{
+    for (int i = 0; i < KNOWN; i++) {
+        if (strcmp(known[i].name, engine) != 0)
+            continue;
+        if (!known[i].engine || (unsigned)op >= WEIR_OP_KINDS ||
+            (unsigned)handle >= WEIR_HANDLE_KINDS)
+            return WEIR_SUPPORT_NO;
+        return known[i].engine->query(op, handle);
+    }
+    return WEIR_ENOENGINE;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* ready.c - completion on top of readiness: an op is tried when its handle may be ready, else the
+ * handle is watched, and the op is tried directly before its callback once the mechanism told. */
+#include "engine.h"
+#include "base/rest.h"
+
+static void mark_changed(struct weir_loop *loop, struct weir_handle *handle)
+{
+    if (handle->in.flags & HANDLE_LISTED)
+        return; /* in ready: ready_serve() looks at its interest when it is done */
+    handle->in.flags |= HANDLE_LISTED;
+    handles_push(&loop->changed, handle);
+}
+
+static void want(struct weir_loop *loop, struct weir_handle *handle, unsigned interest)
+{
+    handle->in.want |= (uint8_t)interest;
+    if (handle->in.want & ~handle->in.armed)
+        mark_changed(loop, handle);
+}
+
+static unsigned interest_of_poll(const struct weir_op *op)
+{
+    return (op->in.arg.events & (WEIR_IN | WEIR_OUT | WEIR_RDHUP)) | WANT_HUNG;
+}
+
+/* What the ops that wait now are interested in. */
+static unsigned interest_of_ops(const struct weir_handle *handle)
+{
+    struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
+    unsigned        interest = 0;
+    for (int i = 0; i < 2; i++)
+        for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op))
+            if (op->state == OP_GIVEN)
+                interest |= op->kind == WEIR_OP_POLL ? interest_of_poll(op) : op->in.holds;
+    return interest;
+}
+
+/* ---- Attempts --------------------------------------------------------------------------------------- */
+
+static bool is_transfer(const struct weir_op *op)
+{
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_RECV:
+    case WEIR_OP_RECVV:
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A short transfer says that nothing is left; but an edge that told of the end is not told again, and
+ * pipes and ttys also stop at what was written at a time. */
+static bool short_means_empty(const struct weir_loop *loop, const struct weir_handle *handle)
+{
+    bool edge = loop->engine->traits & ENGINE_EDGE;
+    switch ((enum weir_handle_kind)handle->in.kind) {
+    case WEIR_HANDLE_STREAM:
+        return !(edge && (handle->in.hint & HUNG));
+    case WEIR_HANDLE_PIPE:
+    case WEIR_HANDLE_TTY:
+        return !edge;
+    default:
+        return false;
+    }
+}
+
+/* The op's call, and what its answer says of the handle's readiness. */
+static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    int64_t             result = loop->sys->perform(op, PERFORM_TRY);
+    loop->stats.attempts++;
+    if (result == WEIR_EAGAIN) {
+        loop->stats.attempts_empty++;
+        handle->in.hint &= (uint8_t)~op->in.holds;
+    } else if (result > 0 && is_transfer(op) && short_means_empty(loop, handle) &&
+               (uint64_t)result < rest_of(op).length) {
+        handle->in.hint &= (uint8_t)~op->in.holds;
+    }
+    return result;
+}
+
+/* ---- Starting --------------------------------------------------------------------------------------- */
+
+/* Nothing of a file is ever awaited: what is at hand is taken, the rest is a worker's. */
+static enum started start_file(struct weir_loop *loop, struct weir_op *op)
+{
+    int64_t result = loop->sys->perform(op, PERFORM_TRY);
+    if (result == WEIR_EAGAIN || result == WEIR_ENOTSUP)
+        return STARTED_OFFLOAD;
+    if (result > 0 && (uint64_t)result < rest_of(op).length) {
+        op->in.progress += (uint64_t)result; /* what the page cache had; or the file's end */
+        return STARTED_OFFLOAD;
+    }
+    op->served = WEIR_SERVED_AT_ONCE;
+    op->result = result;
+    return STARTED_DONE;
+}
+
+static enum started start_stream(struct weir_loop *loop, struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    bool                begins = op->kind == WEIR_OP_SHUTDOWN ||
+                  (op->kind == WEIR_OP_CONNECT && op->in.step == 0);
+    if (begins || (handle->in.hint & op->in.holds)) {
+        int64_t result = attempt(loop, op);
+        if (result == WEIR_ENOTSUP)
+            return STARTED_OFFLOAD;
+        if (result != WEIR_EAGAIN) {
+            if (op->served == WEIR_SERVED_NOT)
+                op->served = WEIR_SERVED_AT_ONCE;
+            op->result = result;
+            return STARTED_DONE;
+        }
+    }
+    want(loop, handle, op->in.holds);
+    return STARTED;
+}
+
+static void tell_poll(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    bool again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
+    op->in.step = 1;
+    op->served = WEIR_SERVED_READY;
+    loop_event(loop, op, result, again ? EVENT_AGAIN : 0, 0);
+}
+
+/* A mechanism that tells only changes may have told of this one before the op came. */
+static enum started start_poll(struct weir_loop *loop, struct weir_op *op)
+{
+    bool told_before = op->in.step && !(op->flags & WEIR_LEVEL);
+    if ((loop->engine->traits & ENGINE_EDGE) && !told_before) {
+        int64_t result = loop->sys->perform(op, PERFORM_TRY);
+        if (result != WEIR_EAGAIN) {
+            if (!loop_room(loop, 1))
+                return STARTED_BUSY;
+            tell_poll(loop, op, result);
+            return STARTED;
+        }
+    }
+    want(loop, op->handle, interest_of_poll(op));
+    return STARTED;
+}
+
+enum started ready_start(struct weir_loop *loop, struct weir_op *op)
+{
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_POLL:
+        return start_poll(loop, op);
+    case WEIR_OP_OPEN:
+    case WEIR_OP_FSTAT:
+    case WEIR_OP_FSYNC:
+        return STARTED_OFFLOAD;
+    default:
+        return handle_has_offsets(op->handle) ? start_file(loop, op) : start_stream(loop, op);
+    }
+}
+
+void ready_cancel(struct weir_loop *loop, struct weir_op *op)
+{
+    loop_finish(loop, op, op->in.cause);
+}
+
+void ready_wake(struct weir_loop *loop)
+{
+    loop->sys->notifier_tell(loop->notifier[1]);
+}
+
+/* ---- What the mechanism told ------------------------------------------------------------------------ */
+
+void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
+{
+    unsigned hint = handle->in.hint & ~(unsigned)HUNG;
+    if (events & WEIR_IN)
+        hint |= MAY_IN | TOLD_IN;
+    if (events & WEIR_OUT)
+        hint |= MAY_OUT | TOLD_OUT;
+    if (events & (WEIR_HUP | WEIR_ERR))
+        hint |= MAY_IN | MAY_OUT | HUNG;
+    if (events & WEIR_RDHUP)
+        hint |= MAY_IN | TOLD_RDHUP | HUNG;
+    if (events & WEIR_HUP)
+        hint |= TOLD_HUP;
+    if (events & WEIR_ERR)
+        hint |= TOLD_ERR;
+    handle->in.hint = (uint8_t)hint;
+    if (loop->engine->traits & ENGINE_ONESHOT)
+        handle->in.want = handle->in.armed = 0;
+    if (handle->in.flags & HANDLE_LISTED)
+        return;
+    handle->in.flags |= HANDLE_LISTED;
+    handles_push(&loop->ready, handle);
+}
+
+static void serve_polls(struct weir_loop *loop, struct weir_handle *handle, unsigned told)
+{
+    bool     any = false;
+    unsigned events = (told & TOLD_IN ? WEIR_IN : 0) | (told & TOLD_OUT ? WEIR_OUT : 0) |
+                      (told & TOLD_HUP ? WEIR_HUP : 0) | (told & TOLD_ERR ? WEIR_ERR : 0) |
+                      (told & TOLD_RDHUP ? WEIR_RDHUP : 0);
+    for (struct weir_op *op = handle->in.ops_in; op; op = ring_after(handle->in.ops_in, op)) {
+        if (op->kind != WEIR_OP_POLL)
+            continue;
+        any = true;
+        unsigned result = events & (op->in.arg.events | WEIR_HUP | WEIR_ERR);
+        if (result && op->state == OP_GIVEN && loop_room(loop, 1))
+            tell_poll(loop, op, result);
+    }
+    if (!any)
+        handle->in.flags &= (uint16_t)~HANDLE_POLLED;
+}
+
+/* The attempt of the op that has its turn, and its callback. */
+static void serve_direction(struct weir_loop *loop, struct weir_handle *handle, unsigned direction)
+{
+    struct weir_op *head = direction == WEIR_IN ? handle->in.ops_in : handle->in.ops_out;
+    struct weir_op *op = head;
+    while (op && !(op->state == OP_GIVEN && op->in.holds == direction))
+        op = ring_after(head, op);
+    if (!op)
+        return;
+    int64_t result = attempt(loop, op);
+    if (result == WEIR_EAGAIN)
+        return;
+    if (result == WEIR_ENOTSUP) {
+        offload_start(loop, op);
+        return;
+    }
+    op->served = WEIR_SERVED_READY;
+    if (loop_conclude(loop, op, result))
+        loop_end(loop, op);
+}
+
+void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
+{
+    const unsigned in = TOLD_IN | TOLD_HUP | TOLD_ERR | TOLD_RDHUP;
+    const unsigned out = TOLD_OUT | TOLD_HUP | TOLD_ERR;
+    unsigned       told = handle->in.hint & (in | out);
+    unsigned       interest = interest_of_ops(handle);
+    handle->in.hint &= (uint8_t)~told;
+    loop->serving = handle;
+    if (handle->in.flags & HANDLE_POLLED)
+        serve_polls(loop, handle, told);
+    if (told & in)
+        serve_direction(loop, handle, WEIR_IN);
+    if (loop->serving == handle && (told & out))
+        serve_direction(loop, handle, WEIR_OUT);
+    if (loop->serving != handle)
+        return;
+    loop->serving = NULL;
+    if (handle->in.flags & (HANDLE_CLOSING | HANDLE_LISTED))
+        return;
+    /* Told of what no op waited for: the mask shrinks, or it would be told for ever. */
+    bool unasked = ((told & in) && !(interest & (WEIR_IN | WEIR_RDHUP))) ||
+                   ((told & out) && !(interest & WEIR_OUT));
+    if (unasked || (loop->engine->traits & ENGINE_ONESHOT))
+        handle->in.want = (uint8_t)interest_of_ops(handle);
+    if (handle->in.want != handle->in.armed && !(loop->engine->traits & ENGINE_EDGE))
+        mark_changed(loop, handle);
+}
+
+/* ---- Interest --------------------------------------------------------------------------------------- */
+
+/* The mechanism will not watch the handle: the ops that wait on it end, or go the way of files. */
+static void refuse_waiting(struct weir_loop *loop, struct weir_handle *handle, int error)
+{
+    struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
+    if (error == WEIR_EPERM) /* epoll_ctl(2): the descriptor is always ready */
+        handle->in.kind = WEIR_HANDLE_FILE;
+    for (int i = 0; i < 2; i++) {
+        for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op)) {
+            if (op->state != OP_GIVEN)
+                continue;
+            if (error == WEIR_EPERM)
+                loop_ask(loop, op);
+            else
+                loop_finish(loop, op, error);
+        }
+    }
+}
+
+void ready_flush(struct weir_loop *loop)
+{
+    for (struct weir_handle *handle; (handle = handles_take(&loop->changed));) {
+        handle->in.flags &= (uint16_t)~HANDLE_LISTED;
+        if (handle->in.flags & HANDLE_CLOSING) {
+            handle_op_left(loop, handle);
+            continue;
+        }
+        if (handle->in.want == handle->in.armed)
+            continue;
+        loop->stats.changes++;
+        int error = loop->engine->watch(loop, handle);
+        if (!error)
+            continue;
+        handle->in.want = handle->in.armed;
+        refuse_waiting(loop, handle, error);
+    }
+}
+
+void ready_forget(struct weir_loop *loop, struct weir_handle *handle)
+{
+    handle->in.want = 0;
+    if (handle->in.slot >= 0)
+        loop->engine->watch(loop, handle);
+}
+
+int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits)
+{
+    bool file = handle == WEIR_HANDLE_FILE || handle == WEIR_HANDLE_DIRECTORY;
+    switch (op) {
+    case WEIR_OP_NOP:
+    case WEIR_OP_TIMER:
+    case WEIR_OP_POST:
+        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_AT_ONCE : WEIR_SUPPORT_NO;
+    case WEIR_OP_SIGNAL:
+        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_WORK:
+    case WEIR_OP_OPEN:
+        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
+    case WEIR_OP_POLL:
+        if (handle == WEIR_HANDLE_NONE)
+            return WEIR_SUPPORT_NO;
+        if (file)
+            return WEIR_SUPPORT_AT_ONCE;
+        return traits & ENGINE_EDGE ? WEIR_SUPPORT_EMULATED : WEIR_SUPPORT_NATIVE;
+    case WEIR_OP_ACCEPT:
+        return handle == WEIR_HANDLE_LISTENER ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_CONNECT:
+    case WEIR_OP_SHUTDOWN:
+        return handle == WEIR_HANDLE_STREAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_RECV:
+    case WEIR_OP_RECVV:
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
+        if (handle == WEIR_HANDLE_NONE || handle == WEIR_HANDLE_LISTENER)
+            return WEIR_SUPPORT_NO;
+        return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NATIVE;
+    case WEIR_OP_FSTAT:
+        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NO : WEIR_SUPPORT_OFFLOADED;
+    case WEIR_OP_FSYNC:
+        return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
+    default:
+        return WEIR_SUPPORT_NO;
+    }
+}
