@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* client.c - the load generator: connections to an echo server, driven by a plain epoll loop.
+ *
+ * It uses nothing of weir. Requests are computed, not stored (pattern.h), so all connections share
+ * one buffer each way. Sockets stay blocking, which makes connecting simple; every transfer says
+ * MSG_DONTWAIT. A connection may send up to its quota of requests and `depth` requests ahead of
+ * the answers; the phases of a load are nothing but changes of the quota. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "load.h"
+#include "pattern.h"
+#include "server.h"
+
+enum {
+    BUFFER_SIZE = 256 * 1024,
+    EVENT_COUNT = 1024,
+    CONNECT_BATCH = 64, /* answered before the next are made, so that no backlog overflows */
+    GRACEFUL_COUNT = 64 /* closed in both directions and checked; the rest are reset */
+};
+
+static const uint64_t patience_ns = 5 * NS_PER_S;
+
+struct conn {
+    int       fd;
+    bool      want_out; /* EPOLLOUT is asked for */
+    uint32_t  number;
+    uint64_t  quota;   /* requests that it may send in all */
+    uint64_t  sending; /* the request being sent, and how far */
+    size_t    sent;
+    uint64_t  receiving; /* the request whose answer is awaited, and how far it came */
+    size_t    received;
+    uint64_t *started_ns; /* owned ring of `depth`: when each outstanding request was sent */
+};
+
+struct client {
+    const struct load_plan *plan;
+    struct load_report     *report;
+    int                     control, status; /* the pipes to and from the parent */
+    struct conn            *conns;           /* owned */
+    int                     count;           /* connections made so far */
+    int                     unfinished;      /* connections whose quota is not answered yet */
+    int                     epoll;
+    bool                    in_window;
+    uint64_t                answered; /* requests, in all */
+    uint64_t                moved_ns; /* when the last byte arrived */
+    unsigned char          *out, *in; /* owned, BUFFER_SIZE each */
+};
+
+/* Remembers the sentence; always -1. */
+#define client_fail(client, ...) fail(&(client)->report->failure, __VA_ARGS__)
+
+/* Asks for writability only while there is something that could not be sent. */
+static int want_out(struct client *client, struct conn *c, bool on)
+{
+    if (c->want_out == on)
+        return 0;
+    struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = c};
+    if (epoll_ctl(client->epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
+        return client_fail(client, "epoll_ctl failed in the load generator: %s", strerror(errno));
+    c->want_out = on;
+    return 0;
+}
+
+/* Puts what the connection may send next into the shared buffer without moving the connection on;
+ * returns its length. */
+static size_t fill_requests(struct client *client, const struct conn *c, uint64_t limit)
+{
+    size_t size = client->plan->size, length = 0, offset = c->sent;
+    for (uint64_t r = c->sending; r < limit && length < BUFFER_SIZE; r++, offset = 0) {
+        size_t part = size - offset;
+        if (part > BUFFER_SIZE - length)
+            part = BUFFER_SIZE - length;
+        pattern_fill(client->out + length, pattern_base(c->number, r), offset, part);
+        length += part;
+    }
+    return length;
+}
+
+/* Moves the connection on by what was really sent, and notes when each request began. */
+static void count_sent(struct client *client, struct conn *c, size_t length, uint64_t now_ns)
+{
+    size_t size = client->plan->size;
+    while (length > 0) {
+        if (c->sent == 0)
+            c->started_ns[c->sending % (uint64_t)client->plan->depth] = now_ns;
+        size_t part = size - c->sent < length ? size - c->sent : length;
+        c->sent += part;
+        length -= part;
+        if (c->sent == size) {
+            c->sent = 0;
+            c->sending++;
+        }
+    }
+}
+
+/* Sends until quota or depth is used up, or the socket is full. */
+static int conn_send(struct client *client, struct conn *c, uint64_t now_ns)
+{
+    uint64_t limit = c->receiving + (uint64_t)client->plan->depth;
+    if (limit > c->quota)
+        limit = c->quota;
+    while (c->sending < limit) {
+        size_t  length = fill_requests(client, c, limit);
+        ssize_t n = send(c->fd, client->out, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return want_out(client, c, true);
+        if (n < 0)
+            return client_fail(client, "sending request %llu on connection %u failed: %s",
+                               (unsigned long long)c->sending, c->number, strerror(errno));
+        count_sent(client, c, (size_t)n, now_ns);
+        if ((size_t)n < length)
+            return want_out(client, c, true);
+    }
+    return want_out(client, c, false);
+}
+
+/* Compares what came with what it has to be. */
+static int check_bytes(struct client *client, struct conn *c, size_t length, uint64_t now_ns)
+{
+    size_t size = client->plan->size;
+    for (size_t at = 0; at < length;) {
+        if (c->receiving > c->sending || (c->receiving == c->sending && c->received >= c->sent))
+            return client_fail(
+                client,
+                "the server answered more than it was sent: connection %u, after %llu "
+                "requests",
+                c->number, (unsigned long long)c->sending);
+        size_t   part = size - c->received < length - at ? size - c->received : length - at;
+        uint64_t base = pattern_base(c->number, c->receiving);
+        size_t   same = pattern_check(client->in + at, base, c->received, part);
+        if (same < part) {
+            unsigned char right[1];
+            pattern_fill(right, base, c->received + same, 1);
+            return client_fail(
+                client,
+                "the server answered a wrong byte: connection %u, request %llu, byte "
+                "%zu is 0x%02x where 0x%02x was sent",
+                c->number, (unsigned long long)c->receiving, c->received + same,
+                client->in[at + same], right[0]);
+        }
+        at += part;
+        c->received += part;
+        if (c->received < size)
+            continue;
+        if (client->in_window)
+            hist_add(&client->report->latency,
+                     now_ns - c->started_ns[c->receiving % (uint64_t)client->plan->depth]);
+        c->received = 0;
+        c->receiving++;
+        client->answered++;
+        if (c->receiving == c->quota)
+            client->unfinished--;
+    }
+    return 0;
+}
+
+static int conn_receive(struct client *client, struct conn *c)
+{
+    ssize_t n = recv(c->fd, client->in, BUFFER_SIZE, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    if (n < 0)
+        return client_fail(client, "receiving on connection %u failed after %llu answers: %s",
+                           c->number, (unsigned long long)c->receiving, strerror(errno));
+    if (n == 0)
+        return client_fail(client, "the server closed connection %u after %llu answers", c->number,
+                           (unsigned long long)c->receiving);
+    uint64_t now_ns = clock_ns();
+    client->moved_ns = now_ns;
+    if (check_bytes(client, c, (size_t)n, now_ns) < 0)
+        return -1;
+    return conn_send(client, c, now_ns);
+}
+
+/* Waits once and serves what is there. */
+static int client_turn(struct client *client)
+{
+    struct epoll_event events[EVENT_COUNT];
+    int                n = epoll_wait(client->epoll, events, EVENT_COUNT, 100);
+    if (n < 0 && errno != EINTR)
+        return client_fail(client, "epoll_wait failed in the load generator: %s", strerror(errno));
+    for (int i = 0; i < n; i++) {
+        struct conn *c = events[i].data.ptr;
+        /* Errors and hang-ups are told by the receive. */
+        if ((events[i].events & ~(uint32_t)EPOLLOUT) != 0 && conn_receive(client, c) < 0)
+            return -1;
+        if ((events[i].events & EPOLLOUT) != 0 && conn_send(client, c, clock_ns()) < 0)
+            return -1;
+    }
+    if (n <= 0 && clock_ns() - client->moved_ns > patience_ns)
+        return client_fail(client, "no answer came for %llu s; %d of %d connections still wait",
+                           (unsigned long long)(patience_ns / NS_PER_S), client->unfinished,
+                           client->count);
+    return 0;
+}
+
+/* Lets connections first .. count - 1 send up to the quota. */
+static int raise_quota(struct client *client, int first, uint64_t quota)
+{
+    uint64_t now_ns = client->moved_ns = clock_ns();
+    for (int i = first; i < client->count; i++) {
+        struct conn *c = &client->conns[i];
+        if (c->receiving >= c->quota && quota > c->receiving)
+            client->unfinished++;
+        c->quota = quota;
+        if (conn_send(client, c, now_ns) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int run_until_answered(struct client *client)
+{
+    while (client->unfinished > 0)
+        if (client_turn(client) < 0)
+            return -1;
+    return 0;
+}
+
+static int conn_open(struct client *client, struct conn *c)
+{
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0)
+        return client_fail(client, "connection %u of %d could not be made: %s", c->number + 1,
+                           client->plan->connections, strerror(errno));
+    int            one = 1;
+    struct timeval patience = {.tv_sec = (time_t)(patience_ns / NS_PER_S)};
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(client->plan->port),
+                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return client_fail(client, "connection %u of %d to port %u failed: %s", c->number + 1,
+                           client->plan->connections, client->plan->port, strerror(errno));
+    c->started_ns = calloc((size_t)client->plan->depth, sizeof *c->started_ns);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    if (!c->started_ns || epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+        return client_fail(client, "connection %u of %d: %s", c->number + 1,
+                           client->plan->connections, strerror(errno));
+    return 0;
+}
+
+/* Connects in batches; the first answers prove that the server has accepted a batch. */
+static int connect_all(struct client *client)
+{
+    for (int i = 0; i < client->plan->connections; i++) {
+        client->conns[i].number = (uint32_t)i;
+        if (conn_open(client, &client->conns[i]) < 0)
+            return -1;
+        client->count = i + 1;
+        bool full = client->count % CONNECT_BATCH == 0;
+        if (!full && client->count < client->plan->connections)
+            continue;
+        int first = client->count - (full ? CONNECT_BATCH : client->count % CONNECT_BATCH);
+        if (raise_quota(client, first, 1) < 0 || run_until_answered(client) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* Tells the parent a phase and waits until it says to go on. */
+static int pause_at(struct client *client, enum load_phase phase)
+{
+    char byte = 0;
+    client->report->phase = (int)phase;
+    if (write(client->status, &byte, 1) == 1 && read(client->control, &byte, 1) == 1)
+        return 0;
+    return -1; /* the parent is gone or wants no more */
+}
+
+/* Every connection sends and nobody is hurried; then the window, exactly between two turns. */
+static int run_timed(struct client *client)
+{
+    const struct load_plan *plan = client->plan;
+    struct load_report     *report = client->report;
+    if (raise_quota(client, 0, UINT64_MAX) < 0)
+        return -1;
+    uint64_t end_ns = clock_ns() + plan->warmup_ns;
+    while (clock_ns() < end_ns)
+        if (client_turn(client) < 0)
+            return -1;
+    uint64_t begin_ns = clock_ns();
+    uint64_t server_ns = server_cpu_ns(plan->server), own_ns = own_cpu_ns();
+    uint64_t answered = client->answered;
+    end_ns = begin_ns + plan->window_ns;
+    client->in_window = true;
+    while (clock_ns() < end_ns)
+        if (client_turn(client) < 0)
+            return -1;
+    client->in_window = false;
+    report->window_ns = clock_ns() - begin_ns;
+    report->requests = client->answered - answered;
+    report->server_cpu_ns = server_cpu_ns(plan->server) - server_ns;
+    report->client_cpu_ns = own_cpu_ns() - own_ns;
+    return 0;
+}
+
+/* Every connection sends all that its depth allows, and nobody sends again before the last
+ * answer. */
+static int run_bursts(struct client *client, uint64_t bursts)
+{
+    for (uint64_t i = 0; i < bursts; i++) {
+        uint64_t quota = client->conns[0].receiving + (uint64_t)client->plan->depth;
+        if (raise_quota(client, 0, quota) < 0 || run_until_answered(client) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Warms up, waits, runs whole bursts, and waits again. Bursts make what is counted repeatable: the
+ * server finds every connection's request, however slow counting makes it. */
+static int run_counted(struct client *client)
+{
+    const struct load_plan *plan = client->plan;
+    uint64_t                burst = (uint64_t)plan->connections * (uint64_t)plan->depth;
+    uint64_t                bursts = (plan->requests + burst - 1) / burst;
+    if (run_bursts(client, 2) < 0 || pause_at(client, LOAD_READY) < 0)
+        return -1;
+    uint64_t answered = client->answered;
+    if (run_bursts(client, bursts) < 0)
+        return -1;
+    client->report->requests = client->answered - answered;
+    return pause_at(client, LOAD_DONE);
+}
+
+/* Takes the answers that are still out; then an end in both directions has to bring an end and
+ * nothing else, which catches answers given twice. */
+static int finish(struct client *client)
+{
+    for (int i = 0; i < client->count; i++) {
+        struct conn *c = &client->conns[i];
+        bool         idle = c->receiving >= c->quota;
+        c->quota = c->sending + (c->sent > 0);
+        if (!idle && c->receiving >= c->quota)
+            client->unfinished--;
+        if (conn_send(client, c, clock_ns()) < 0)
+            return -1;
+    }
+    if (run_until_answered(client) < 0)
+        return -1;
+    for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++)
+        shutdown(client->conns[i].fd, SHUT_WR);
+    for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++) {
+        ssize_t n = recv(client->conns[i].fd, client->in, BUFFER_SIZE, 0);
+        if (n > 0)
+            return client_fail(
+                client,
+                "the server sent more than it was sent: %zd on connection %d, after the "
+                "last answer",
+                n, i);
+        if (n < 0)
+            return client_fail(client,
+                               "connection %d was not closed by the server after its end: %s", i,
+                               strerror(errno));
+    }
+    /* A reset leaves no TIME_WAIT behind: thousands of them would slow the next runs. */
+    struct linger reset = {.l_onoff = 1};
+    for (int i = GRACEFUL_COUNT; i < client->count; i++)
+        setsockopt(client->conns[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    return 0;
+}
+
+void client_run(const struct load_plan *plan, struct load_report *report, int control, int status)
+{
+    struct client client = {.plan = plan, .report = report, .control = control, .status = status};
+    client.epoll = epoll_create1(EPOLL_CLOEXEC);
+    client.conns = calloc((size_t)plan->connections, sizeof *client.conns);
+    client.out = malloc(BUFFER_SIZE);
+    client.in = malloc(BUFFER_SIZE);
+    if (client.epoll < 0 || !client.conns || !client.out || !client.in)
+        client_fail(&client, "the load generator could not start: %s", strerror(errno));
+    else if (connect_all(&client) == 0 &&
+             (plan->requests > 0 ? run_counted(&client) : run_timed(&client)) == 0 &&
+             finish(&client) == 0)
+        report->phase = LOAD_DONE;
+    /* What is open goes with the process, which ends now. */
+    for (int i = 0; client.conns && i < plan->connections; i++)
+        free(client.conns[i].started_ns);
+    free(client.conns);
+    free(client.out);
+    free(client.in);
+}
