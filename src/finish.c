@@ -106,32 +106,24 @@ static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t 
     return true;
 }
 
-/* open and accept fill a handle; a failed open leaves it as zeroed, and the op with the loop's own. */
 static bool conclude_open(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     struct weir_handle *handle = op->handle;
-    bool                closing = handle->in.flags & HANDLE_CLOSING;
-    if (result >= 0 && !closing) {
+    if (result >= 0 && (handle->in.flags & HANDLE_CLOSING)) {
+        loop->sys->close(loop, (int)result);
+        result = WEIR_ECANCELED;
+    } else if (result >= 0) {
         int descriptor = (int)result;
-        handle->in.flags &= (uint16_t)~HANDLE_OPENING;
         handle->in.descriptor = descriptor;
         result = loop->sys->classify(handle, true);
         if (result < 0) {
+            handle->in.descriptor = -1;
             loop->sys->close(loop, descriptor);
-            handle->in.flags |= HANDLE_OPENING;
+        } else {
+            handle->in.flags &= (uint16_t)~HANDLE_OPENING;
         }
-    } else if (result >= 0) {
-        loop->sys->close(loop, (int)result);
-        result = WEIR_ECANCELED;
     }
     settle_result(op, result);
-    if (op->result < 0 && !closing) {
-        ring_remove(&handle->in.ops_in, op);
-        handle_detach(loop, handle);
-        *handle = (struct weir_handle){.user = handle->user};
-        op->handle = &loop->none;
-        ring_push(&loop->none.in.ops_in, op);
-    }
     return true;
 }
 
@@ -211,11 +203,24 @@ static void release_direction(struct weir_loop *loop, struct weir_handle *handle
     }
 }
 
+/* A failed open leaves its handle as zeroed, and the op with the loop's own. */
+static void abandon_open(struct weir_loop *loop, struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    if (!(handle->in.flags & HANDLE_OPENING) || (handle->in.flags & HANDLE_CLOSING))
+        return;
+    handle_detach(loop, handle);
+    *handle = (struct weir_handle){.user = handle->user};
+    op->handle = &loop->none;
+}
+
 void loop_end(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
     heap_remove(&loop->timers, op);
     ring_remove(op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
+    if (op->kind == WEIR_OP_OPEN && op->result < 0)
+        abandon_open(loop, op);
     if (op->in.holds && !(op->in.holds & HOLDS_NOTHING))
         release_direction(loop, handle, op->in.holds);
     op->state = OP_ENDED;

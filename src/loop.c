@@ -219,6 +219,19 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
     return 0;
 }
 
+/* The child's copies of the ops belong to nobody. */
+static void forget_ops(struct weir_handle *handle)
+{
+    struct weir_op **rings[] = {&handle->in.ops_in, &handle->in.ops_out};
+    for (int i = 0; i < 2; i++) {
+        while (*rings[i]) {
+            struct weir_op *op = *rings[i];
+            ring_remove(rings[i], op);
+            *op = (struct weir_op){.user = op->user};
+        }
+    }
+}
+
 int weir_loop_forget(struct weir_loop *loop)
 {
     if (loop->generation == os_fork_generation())
@@ -230,8 +243,13 @@ int weir_loop_forget(struct weir_loop *loop)
         loop->handles = handle->in.next == handle ? NULL : handle->in.next;
         if (signal_is_internal_handle(loop, handle))
             loop->sys->close(loop, handle->in.descriptor);
-        void *user = handle->user;
-        *handle = (struct weir_handle){.user = user};
+        forget_ops(handle);
+        *handle = (struct weir_handle){.user = handle->user};
+    }
+    forget_ops(&loop->none);
+    for (struct weir_op *op = stack_take(&loop->posted), *next; op; op = next) {
+        next = op->in.lane;
+        *op = (struct weir_op){.user = op->user};
     }
     offload_forget(loop);
     signal_finish(loop);
@@ -412,9 +430,10 @@ static void tell_event(struct weir_loop *loop, struct event event)
     loop_ask(loop, op);
 }
 
+/* Those that are there now; what is harvested meanwhile waits for the next time. */
 static void tell_events(struct weir_loop *loop)
 {
-    while (loop->event_next < loop->event_count && !loop->stop) {
+    for (uint32_t left = loop->event_count - loop->event_next; left && !loop->stop; left--) {
         tell_event(loop, loop->events[loop->event_next++]);
         loop_settle(loop, ROUNDS_AFTER_EVENT);
     }
@@ -562,9 +581,10 @@ int weir_run(struct weir_loop *loop, enum weir_run_mode mode)
     if (loop->embedded && atomic_exchange(&loop->wake, AWAKE) == TOLD)
         loop->stats.wakes++;
     do {
-        if (loop->stop || (mode != WEIR_NOWAIT && !loop_has_work(loop)))
+        bool has_work = loop_has_work(loop);
+        if (loop->stop || (mode == WEIR_UNTIL_DONE && !has_work))
             break;
-        error = turn(loop, mode == WEIR_NOWAIT ? 0 : -1, mode == WEIR_ONCE);
+        error = turn(loop, mode == WEIR_NOWAIT || !has_work ? 0 : -1, mode == WEIR_ONCE);
     } while (mode == WEIR_UNTIL_DONE && !error);
     loop->stop = false;
     loop->running = false;

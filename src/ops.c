@@ -239,6 +239,13 @@ static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_han
         op_submit(op);
 }
 
+static bool is_empty(const struct weir_buf *buffers, size_t count)
+{
+    while (count && !buffers->length)
+        buffers++, count--;
+    return !count;
+}
+
 static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
                             const struct weir_buf *buffers, size_t count, uint64_t offset,
                             unsigned flags, weir_done *done)
@@ -254,6 +261,8 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
         loop_finish(handle->loop, op, WEIR_EINVAL);
     else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
         loop_finish(handle->loop, op, WEIR_ESPIPE);
+    else if (is_empty(buffers, count) && handle->in.kind != WEIR_HANDLE_DATAGRAM)
+        loop_finish(handle->loop, op, 0);
     else
         op_submit(op);
 }

@@ -31,7 +31,7 @@ struct uring {
     struct io_uring ring;
     struct msghdr  *messages; /* owned; one a submission slot, read by the kernel at submission */
     unsigned        setup;    /* IORING_SETUP_* in use */
-    int             event_fd; /* registered once the loop is embedded, else -1 */
+    atomic_int      event_fd; /* registered once the loop is embedded, else -1 */
     bool            disabled; /* until the first submission, whose thread becomes the issuer */
     bool            wake_armed;
 };
@@ -84,7 +84,7 @@ static void arm_wake(struct weir_loop *loop, struct uring *u)
     struct io_uring_sqe *entry = u->wake_armed ? NULL : take_entry(u);
     if (!entry)
         return;
-    io_uring_prep_poll_add(entry, loop->notifier[0], POLLIN);
+    io_uring_prep_poll_multishot(entry, loop->notifier[0], POLLIN);
     io_uring_sqe_set_data64(entry, TAG_WAKE);
     u->wake_armed = true;
 }
@@ -319,14 +319,14 @@ static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
 
 static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
 {
-    bool ends = op->in.cause || !(op->flags & (WEIR_LEVEL | WEIR_EDGE));
+    bool again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
     op->served = WEIR_SERVED_KERNEL;
     if (cqe->flags & IORING_CQE_F_MORE)
         loop_event(loop, op, poll_events(cqe->res), EVENT_MORE, 0);
-    else if (cqe->res < 0)
-        loop_event(loop, op, cqe->res, 0, 0);
+    else if (cqe->res < 0 || (again && op->in.cause)) /* no telling ends one that goes on */
+        loop_event(loop, op, cqe->res < 0 ? cqe->res : op->in.cause, 0, 0);
     else
-        loop_event(loop, op, poll_events(cqe->res), ends ? 0 : EVENT_AGAIN, 0);
+        loop_event(loop, op, poll_events(cqe->res), again ? EVENT_AGAIN : 0, 0);
 }
 
 static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
@@ -361,7 +361,7 @@ static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe
         break;
     case TAG_WAKE:
         loop->sys->notifier_clear(loop->notifier[0]);
-        u->wake_armed = false;
+        u->wake_armed = cqe->flags & IORING_CQE_F_MORE;
         break;
     case TAG_IGNORE:
         break;
@@ -407,6 +407,17 @@ static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
 }
 
 /* ---- Opening ---------------------------------------------------------------------------------------------- */
+
+/* An embedded loop is told through its registered eventfd too: Linux 6.18 defers the signal of a
+ * completion that itself came from an eventfd (the notifier), and loses all but the first of them. */
+static void uring_wake(struct weir_loop *loop)
+{
+    struct uring *u = loop->mechanism;
+    int           event_fd = u->event_fd;
+    if (event_fd >= 0)
+        loop->sys->notifier_tell(event_fd);
+    loop->sys->notifier_tell(loop->notifier[1]);
+}
 
 static int refuse_setup(char *reason, int error)
 {
@@ -476,8 +487,8 @@ static int check_opcodes(struct uring *u, char *reason)
         snprintf(sentence, sizeof sentence, "This kernel's io_uring lacks %s", needed[i].name);
         error = loop_refuse(reason, WEIR_ENOSYS, sentence);
     }
-    if (!probe || !(u->ring.features & IORING_FEAT_EXT_ARG))
-        error = loop_refuse(reason, WEIR_ENOSYS, "This kernel's io_uring is older than Linux 5.11");
+    if (!probe || !(u->ring.features & IORING_FEAT_RSRC_TAGS))
+        error = loop_refuse(reason, WEIR_ENOSYS, "This kernel's io_uring is older than Linux 5.13");
     io_uring_free_probe(probe);
     return error;
 }
@@ -572,7 +583,7 @@ const struct engine engine_uring = {
     .start = uring_start,
     .cancel = uring_cancel,
     .wait = uring_wait,
-    .wake = ready_wake,
+    .wake = uring_wake,
     .fd = uring_fd,
     .query = uring_query,
     .features = uring_features,
