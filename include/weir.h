@@ -4,8 +4,8 @@
  * Introduction
  *
  *   A program starts operations (ops) on handles. Each op ends exactly once, by a call of its
- *   done() from inside weir_run(). Which mechanism serves it - poll, epoll, io_uring, threads, ... -
- *   is chosen when the loop is opened and changes no result.
+ *   done() from inside weir_run(). Which mechanism serves it - poll, epoll, io_uring, threads, ...
+ *   - is chosen when the loop is opened and changes no result.
  *
  *       struct conn { struct weir_handle sock; struct weir_op recv, send; char buf[4096]; };
  *
@@ -19,30 +19,31 @@
  *
  * Rules that hold for every function
  *
- *   Starting an op cannot fail and runs no callback: every outcome, also a wrong argument, arrives in
- *   done(). Argument order: op, handle or loop, data, length, [offset,] flags, done.
+ *   Starting an op cannot fail and runs no callback: every outcome, also a wrong argument, arrives
+ *   in done(). Argument order: op, handle or loop, data, length, [offset,] flags, done.
  *
- *   Ownership. Ops and handles are the caller's memory, zeroed before their first use. An op belongs
- *   to the loop from the call until its last done(); what it points to (data, paths, addresses,
- *   vectors, struct weir_msg) is borrowed as long. In its own done(), when !op->more, an op may be
- *   started again or freed. A handle belongs to the loop from the call that fills it until its
- *   on_closed().
+ *   Ownership. Ops and handles are the caller's memory, zeroed before their first use. An op
+ *   belongs to the loop from the call until its last done(); what it points to (data, paths,
+ *   addresses, vectors, struct weir_msg) is borrowed as long. In its own done(), when !op->more, an
+ *   op may be started again or freed. A handle belongs to the loop from the call that fills it
+ *   until its on_closed().
  *
- *   Results. op->result >= 0 is success: a count, or what the op says. Below zero is one of WEIR_E*,
- *   which are themselves negative. If any byte moved, the result is that count, on every engine;
- *   an op with WEIR_ALL that ends early tells the reason in op->error. An op that the caller
- *   cancelled ends WEIR_ECANCELED, one whose weir_deadline() passed ends WEIR_EDEADLINE - unless it
- *   was done before the cancel reached it: then its true result is told. WEIR_ENOTSUP says that this
- *   engine, platform or build of weir does not have the function.
+ *   Results. op->result >= 0 is success: a count, or what the op says. Below zero is one of
+ *   WEIR_E*, which are themselves negative. If any byte moved, the result is that count, on every
+ *   engine; an op with WEIR_ALL that ends early, also at once, tells the reason in op->error. An op
+ *   that the caller cancelled ends WEIR_ECANCELED, one whose weir_deadline() passed ends
+ *   WEIR_EDEADLINE - unless it was done before the cancel reached it: then its true result is told.
+ *   WEIR_ENOTSUP says that this engine, platform or build of weir does not have the function.
  *
  *   Order. The ops of one direction (in: accept, recv, stream reads; out: connect, send, shutdown,
  *   stream writes) of one handle are done in the order they were started. The two directions, polls
  *   and file ops with an offset are independent of each other.
  *
- *   Threads. Each function is marked: [loop] only on the loop's thread (that of the first weir_run();
- *   before it, one thread at a time), [any] on any thread, [pure] touches no loop. A call from a
- *   foreign thread, or the start of an op that is still live, is a bug of the caller that no
- *   completion could tell: weir prints one sentence and aborts, in every build.
+ *   Threads. Each function is marked: [loop] only on the loop's thread (that of the first
+ *   weir_run(); before it, one thread at a time), [any] on any thread, [pure] touches no loop. A
+ *   call from a foreign thread, or the start of an op that is still live, is a bug of the caller
+ *   that no completion could tell: weir prints one sentence and aborts, in every build. So is an op
+ *   on a handle that never had a loop; one on a handle that was closed ends WEIR_EBADF.
  *
  *   fork(). In the child, calls that return a value return WEIR_EPERM; a started op has ended with
  *   that result when the call returns, without a callback; inherited ops never end.
@@ -100,17 +101,15 @@ WEIR_API const char *weir_version_text(void);
 #define WEIR_EDGE 0x0010u       /* poll: told at least once after each change from not ready */
 #define WEIR_ONESHOT 0x0020u    /* poll: told once; the default */
 #define WEIR_ZEROCOPY 0x0040u   /* send: without a copy where the engine can; else plain */
-#define WEIR_PEEK 0x0080u       /* recv, recv_msg: leave the bytes in the queue */
-#define WEIR_DATA_ONLY 0x0100u  /* fsync: the data and what is needed to read it (fdatasync) */
+#define WEIR_PEEK 0x0080u /* recv, recvv, recv_msg: the bytes stay; WEIR_ENOTSUP but on sockets */
+#define WEIR_DATA_ONLY 0x0100u /* fsync: the data and what is needed to read it (fdatasync) */
 
 /* Flags of handles. A function refuses one that it does not know with WEIR_EINVAL. */
-#define WEIR_BORROWED 0x0001u      /* adopt: closing the handle leaves the descriptor open */
-#define WEIR_V6ONLY 0x0002u        /* socket, listen: no IPv4 through this IPv6 socket; without it,
-                                      both, on every platform */
-#define WEIR_REUSE_PORT 0x0004u    /* listen, bind: share the port between sockets (SO_REUSEPORT) */
-#define WEIR_NODELAY 0x0008u       /* socket, listen (for what it accepts): no Nagle delay */
-#define WEIR_NO_REUSE_ADDR 0x0010u /* listen: refuse a port in TIME_WAIT (SO_REUSEADDR is the default
-                                      where it is safe) */
+#define WEIR_BORROWED 0x0001u   /* adopt: closing the handle leaves the descriptor open */
+#define WEIR_V6ONLY 0x0002u     /* socket, listen: IPv6 only; without it both, on every platform */
+#define WEIR_REUSE_PORT 0x0004u /* listen, bind: share the port between sockets (SO_REUSEPORT) */
+#define WEIR_NODELAY 0x0008u    /* socket, listen (for what it accepts): no Nagle delay */
+#define WEIR_NO_REUSE_ADDR 0x0010u /* listen: refuse a port in TIME_WAIT (without: SO_REUSEADDR) */
 
 /* How weir_open() opens; the low 12 bits are the permissions of a new file, 0666 when they are 0,
  * under the umask. open(2). */
@@ -138,7 +137,7 @@ WEIR_API const char *weir_version_text(void);
 /* op->told: what the platform said beside the result. */
 #define WEIR_TOLD_TRUNCATED 0x1u         /* the datagram was longer than the buffer */
 #define WEIR_TOLD_CONTROL_TRUNCATED 0x2u /* control data was longer than its buffer */
-#define WEIR_TOLD_COPIED 0x4u            /* WEIR_ZEROCOPY was asked, the kernel copied all the same */
+#define WEIR_TOLD_COPIED 0x4u /* WEIR_ZEROCOPY was asked, the kernel copied all the same */
 
 /* ------------------------------------------------------------------------------------------------
  * Ops and handles
@@ -264,7 +263,7 @@ struct weir_handle {
     void             *user; /* yours */
     weir_closed      *on_closed;
     struct weir_loop *loop;
-    struct {          /* weir's own, from here on */
+    struct { /* weir's own, from here on */
         struct weir_handle *next, *previous;
         struct weir_op     *ops_in, *ops_out;
         struct weir_handle *changed;
@@ -310,7 +309,7 @@ struct weir_options {
     const char                  *engine;    /* NULL: $WEIR_ENGINE, else the best allowed here */
     const struct weir_allocator *allocator; /* NULL: the C library's */
     void (*log)(void *user, enum weir_log_level level, const char *sentence);
-    void                 *log_user;
+    void *log_user;
     void (*before_wait)(struct weir_loop *loop, void *user, int64_t timeout_ns); /* -1: for ever */
     void (*after_wait)(struct weir_loop *loop, void *user);
     void                 *wait_user;
@@ -328,8 +327,9 @@ struct weir_options {
 #define WEIR_WITHOUT_MULTISHOT 0x4u
 #define WEIR_WITHOUT_REGISTERED 0x8u
 
-/* [any] Opens a loop. Returns 0 and the loop, or, with *loop NULL, WEIR_ENOENGINE (the engine asked
- * for, or every engine, was refused: weir_engine_list() says why), WEIR_ENOMEM, WEIR_EMFILE. */
+/* [any] Opens a loop; options may be NULL for the defaults. Returns 0 and the loop, or, with *loop
+ * NULL, WEIR_ENOENGINE (the engine asked for, or every engine, was refused: weir_engine_list() says
+ * why), or WEIR_ENOMEM, WEIR_EMFILE, WEIR_ENFILE where that is what refused it. */
 WEIR_API int weir_loop_open(struct weir_loop **loop, const struct weir_options *options);
 
 enum weir_run_mode {
@@ -353,10 +353,12 @@ WEIR_API void weir_wake(struct weir_loop *loop);
 /* [loop] The clock that deadlines use, read anew. */
 WEIR_API uint64_t weir_now(struct weir_loop *loop);
 
-/* [loop] Cancels every op, closes every handle, runs their callbacks and frees the loop. An op
- * started meanwhile ends WEIR_ECANCELED. Waits at most timeout_ns for workers: WEIR_EBUSY when one
- * still holds a buffer (the loop stays valid and closing; call again). WEIR_EDEADLK from a callback.
- * The caller sees to it that no other thread uses the loop once this returned 0. */
+/* [loop] Cancels every op and runs their callbacks, with the handles still open, so that a callback
+ * may close them and be told; then closes the handles that are left (they are as after
+ * weir_close(handle, NULL)), and frees the loop. An op started meanwhile ends WEIR_ECANCELED. Waits
+ * at most timeout_ns for workers: WEIR_EBUSY when one still holds a buffer (the loop stays valid
+ * and closing; call again). WEIR_EDEADLK from a callback. The caller sees to it that no other
+ * thread uses the loop once this returned 0. */
 WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 /* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching
@@ -372,7 +374,8 @@ WEIR_API weir_os_handle weir_loop_fd(struct weir_loop *loop);
  * readable: nanoseconds, 0 for at once, -1 for ever. */
 WEIR_API int64_t weir_loop_timeout(struct weir_loop *loop);
 
-/* [loop] Each open loop has a default allocator of its own; memory from it for a program's records. */
+/* [loop] Each open loop has a default allocator of its own; memory from it for a program's
+ * records. */
 WEIR_API void *weir_resize(struct weir_loop *loop, void *memory, size_t size);
 
 /* ------------------------------------------------------------------------------------------------
@@ -407,8 +410,8 @@ WEIR_API int weir_socket(struct weir_handle *handle, struct weir_loop *loop, int
 WEIR_API int weir_bind(struct weir_handle *handle, const void *address, size_t address_length,
                        unsigned flags);
 
-/* [loop] A new listening socket on an address; backlog 0 is the system's most. 0 or WEIR_E*, and the
- * handle as zeroed. */
+/* [loop] A new listening socket on an address; backlog 0 is the system's most. 0 or WEIR_E*, and
+ * the handle as zeroed. */
 WEIR_API int weir_listen(struct weir_handle *handle, struct weir_loop *loop, const void *address,
                          size_t address_length, int backlog, unsigned flags);
 
@@ -419,8 +422,8 @@ WEIR_API int weir_listen(struct weir_handle *handle, struct weir_loop *loop, con
 WEIR_API int weir_adopt(struct weir_handle *handle, struct weir_loop *loop, weir_os_handle os,
                         unsigned flags);
 
-/* [loop] The two ends of a new pipe: what is written to the second is read from the first. Either is
- * as weir_adopt() with a descriptor that weir opened. 0 or WEIR_E*. pipe2(2). */
+/* [loop] The two ends of a new pipe: what is written to the second is read from the first. Either
+ * is as weir_adopt() with a descriptor that weir opened. 0 or WEIR_E*. pipe2(2). */
 WEIR_API int weir_pipe(struct weir_handle *reader, struct weir_handle *writer,
                        struct weir_loop *loop);
 
@@ -428,13 +431,13 @@ WEIR_API int weir_pipe(struct weir_handle *reader, struct weir_handle *writer,
  * (WEIR_ECANCELED, or its true result), on_closed(handle) comes last, and a port is free then.
  * on_closed may be NULL; the handle is the caller's again when it ran (without one: when
  * weir_handle_kind() is WEIR_HANDLE_NONE). Returns 0, also when repeated (the first on_closed stays
- * and runs once), or WEIR_EBADF for a handle that is not attached. An op started on a closing handle
- * ends WEIR_ECANCELED, untouched. */
+ * and runs once), or WEIR_EBADF for a handle that is not attached. An op started on a closing
+ * handle ends WEIR_ECANCELED, untouched. */
 WEIR_API int weir_close(struct weir_handle *handle, weir_closed *on_closed);
 
 /* [loop] Closes before it returns: waits until the kernel has let go of every op (a system call or
- * two on io_uring, none on readiness engines), then closes the descriptor. No on_closed; the done()s
- * of ops that were pending run in the next weir_run(), and the handle lives until then. 0,
+ * two on io_uring, none on readiness engines), then closes the descriptor. No on_closed; the
+ * done()s of ops that were pending run in the next weir_run(), and the handle lives until then. 0,
  * WEIR_EBADF, or WEIR_EBUSY while a worker runs a call on it: then it goes on as weir_close(handle,
  * NULL). */
 WEIR_API int weir_close_now(struct weir_handle *handle);
@@ -513,7 +516,9 @@ WEIR_API void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct we
                            unsigned flags, weir_done *done);
 
 /* Opens a file, FIFO or device into a zeroed handle, which belongs to the loop during the op
- * (op->handle) and is attached when the result is 0; else it is as zeroed again. open(2). */
+ * (op->handle) and is attached when the result is 0; else it is as zeroed again, and op->handle is
+ * the loop's own. WEIR_EINVAL for a mode that neither reads nor writes, or has unknown bits.
+ * open(2). */
 WEIR_API void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *handle,
                         const char *path, unsigned mode, unsigned flags, weir_done *done);
 
@@ -522,8 +527,8 @@ WEIR_API void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_
  * ---------------------------------------------------------------------------------------------- */
 
 /* Takes a connection into a zeroed handle: 0, or WEIR_E* and the handle as zeroed. With
- * WEIR_MULTISHOT, accepted is NULL and each result is an OS handle to weir_adopt(). When the process
- * or system is out of descriptors, the op waits and asks again at most 20 times a second; a
+ * WEIR_MULTISHOT, accepted is NULL and each result is an OS handle to weir_adopt(). When the
+ * process or system is out of descriptors, the op waits and asks again at most 20 times a second; a
  * connection that was aborted in the queue is skipped. accept4(2): close-on-exec. */
 WEIR_API void weir_accept(struct weir_op *op, struct weir_handle *listener,
                           struct weir_handle *accepted, unsigned flags, weir_done *done);
@@ -586,10 +591,10 @@ struct weir_msg {
 
 /* Bytes of one message, at most what the buffers hold (op->told says when it was longer). A
  * zero-length datagram is a result of 0, not an end. recvmsg(2), sendmsg(2). */
-WEIR_API void weir_recv_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
-                            unsigned flags, weir_done *done);
-WEIR_API void weir_send_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
-                            unsigned flags, weir_done *done);
+WEIR_API void weir_recv_msg(struct weir_op *op, struct weir_handle *handle,
+                            struct weir_msg *message, unsigned flags, weir_done *done);
+WEIR_API void weir_send_msg(struct weir_op *op, struct weir_handle *handle,
+                            struct weir_msg *message, unsigned flags, weir_done *done);
 
 /* The number of messages moved, at least one; each says its bytes in its result. recvmmsg(2). */
 WEIR_API void weir_recv_batch(struct weir_op *op, struct weir_handle *handle,
@@ -611,8 +616,8 @@ WEIR_API int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *han
  * ---------------------------------------------------------------------------------------------- */
 
 /* Bytes, fewer than asked only at the end of the file, or on an error after some moved. offset: in
- * bytes, or WEIR_STREAM for the descriptor's position (and for pipes, ttys and stream sockets, where
- * they are recv and send). pread(2), pwrite(2). */
+ * bytes, or WEIR_STREAM for the descriptor's position (and for pipes, ttys and stream sockets,
+ * where they are recv and send). pread(2), pwrite(2). */
 WEIR_API void weir_read(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
                         uint64_t offset, unsigned flags, weir_done *done);
 WEIR_API void weir_write(struct weir_op *op, struct weir_handle *handle, const void *data,
@@ -625,8 +630,8 @@ WEIR_API void weir_writev(struct weir_op *op, struct weir_handle *handle,
                           unsigned flags, weir_done *done);
 
 struct weir_stat {
-    uint64_t size; /* bytes */
-    uint64_t blocks;     /* 512-byte units really taken */
+    uint64_t size;   /* bytes */
+    uint64_t blocks; /* 512-byte units really taken */
     uint64_t inode, device;
     int64_t  modified_ns, accessed_ns, changed_ns; /* since 1970 */
     uint32_t mode;                                 /* POSIX type and permission bits */
@@ -658,7 +663,8 @@ enum weir_advice {
     WEIR_ADVICE_DONT_NEED
 };
 WEIR_API void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
-                          uint64_t length, enum weir_advice advice, unsigned flags, weir_done *done);
+                          uint64_t length, enum weir_advice advice, unsigned flags,
+                          weir_done *done);
 
 /* From where weir_copy() takes how much. */
 struct weir_copy_range {
@@ -709,8 +715,8 @@ WEIR_API int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
 /* 0, or WEIR_EBUSY while a buffer is out or a receive waits on it. */
 WEIR_API int weir_pool_close(struct weir_pool *pool);
 
-/* Receives into buffers that are taken from the pool when data is there. Bytes received; they lie in
- * the pieces told by weir_pooled(), which are the caller's until weir_pool_give(). With
+/* Receives into buffers that are taken from the pool when data is there. Bytes received; they lie
+ * in the pieces told by weir_pooled(), which are the caller's until weir_pool_give(). With
  * WEIR_MULTISHOT again and again until the stream ends, an error, or a cancel; what was received
  * when it stops is told first. */
 WEIR_API void weir_recv_pooled(struct weir_op *op, struct weir_handle *handle,
@@ -726,7 +732,8 @@ WEIR_API void weir_recv_msg_pooled(struct weir_op *op, struct weir_handle *handl
 WEIR_API int weir_pooled(const struct weir_op *op, struct weir_buf *pieces, size_t room);
 
 /* Takes a buffer for the program's own use, or gives one back by any address told by weir_pooled()
- * or taken. 0; WEIR_ENOBUFS; WEIR_EINVAL for a second give-back or memory that is not the pool's. */
+ * or taken. 0; WEIR_ENOBUFS; WEIR_EINVAL for a second give-back or memory that is not the
+ * pool's. */
 WEIR_API int weir_pool_take(struct weir_pool *pool, struct weir_buf *buffer);
 WEIR_API int weir_pool_give(struct weir_pool *pool, void *data);
 
@@ -743,10 +750,10 @@ WEIR_API void weir_pool_stats(const struct weir_pool *pool, struct weir_pool_cou
  * Deadlines and cancelling [loop]
  * ---------------------------------------------------------------------------------------------- */
 
-/* Bounds a live op: when ns nanoseconds from now have passed (or at t on weir_now()), it is asked to
- * end, with WEIR_EDEADLINE. Moves in place when the op has one; WEIR_FOREVER takes it away. A timer
- * is re-armed by it (and ends 0); an op that ended is left alone; a multishot op is bounded as a
- * whole. A call that runs on a worker ends when it ends. */
+/* Bounds a live op: when ns nanoseconds from now have passed (or at t on weir_now()), it is asked
+ * to end, with WEIR_EDEADLINE. Moves in place when the op has one; WEIR_FOREVER takes it away. A
+ * timer is re-armed by it (and ends 0); an op that ended is left alone; a multishot op is bounded
+ * as a whole. A call that runs on a worker ends when it ends. */
 WEIR_API void weir_deadline(struct weir_op *op, uint64_t ns);
 WEIR_API void weir_deadline_at(struct weir_op *op, uint64_t t_ns);
 
@@ -795,7 +802,8 @@ WEIR_API int weir_group_listen(struct weir_group *group, const void *address, si
 WEIR_API unsigned          weir_group_size(const struct weir_group *group);
 WEIR_API struct weir_loop *weir_group_loop(struct weir_group *group, unsigned index);
 
-/* [any, but a thread of the group] Closes every loop, as weir_loop_close(), and joins the threads. */
+/* [any, but a thread of the group] Closes every loop, as weir_loop_close(), and joins the
+ * threads. */
 WEIR_API int weir_group_close(struct weir_group *group, uint64_t timeout_ns);
 
 /* ------------------------------------------------------------------------------------------------
@@ -819,8 +827,8 @@ struct weir_engine_info {
     char        reason[192]; /* why it was refused, or why it is the default; a sentence */
 };
 
-/* [any] Tries every mechanism that weir knows, also those of other platforms: opens and closes each.
- * The best comes first. Their number; at most room are written. */
+/* [any] Tries every mechanism that weir knows, also those of other platforms: opens and closes
+ * each. The best comes first. Their number; at most room are written. */
 WEIR_API int weir_engine_list(struct weir_engine_info *engines, size_t room);
 
 /* [loop] The engine of this loop, and the engines that were refused before it, with reasons: their
@@ -852,7 +860,7 @@ WEIR_API int weir_query(const char *engine, enum weir_op_kind op, enum weir_hand
 
 /* Counts since the loop was opened. */
 struct weir_stats {
-    uint64_t turns, waits, wakes;       /* passes of the loop; calls of the mechanism; wake-ups told */
+    uint64_t turns, waits, wakes; /* passes of the loop; calls of the mechanism; wake-ups told */
     uint64_t started, ended, cancelled; /* ops */
     uint64_t served[WEIR_SERVED_KINDS]; /* ops that ended, by who did the work */
     uint64_t attempts, attempts_empty;  /* direct calls; those that said "not now" */

@@ -41,6 +41,8 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
         op->in.cause = (int16_t)cause;
         if (op->kind == WEIR_OP_SIGNAL)
             signal_cancel(loop, op);
+        else if (op->kind == WEIR_OP_POLL && handle_has_offsets(op->handle))
+            loop_finish(loop, op, cause); /* an edge that never comes: the engine never had it */
         else
             loop->engine->cancel(loop, op);
         return 0;
@@ -85,7 +87,8 @@ int weir_cancel_all(struct weir_handle *handle)
     return error ? error : handle_cancel_ops(handle->loop, handle);
 }
 
-/* ---- Deadlines and timers --------------------------------------------------------------------------- */
+/* ---- Deadlines and timers
+ * --------------------------------------------------------------------------- */
 
 static void set_due(struct weir_op *op, uint64_t due_ns)
 {

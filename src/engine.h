@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* engine.h - the seam between the core, the mechanisms and the system.
  *
- * Data moves down through struct engine (one mechanism) and struct system (the calls of one platform),
- * and comes back up only through the functions at the end of this file. */
+ * Data moves down through struct engine (one mechanism) and struct system (the calls of one
+ * platform), and comes back up only through the functions at the end of this file. */
 #ifndef WEIR_ENGINE_H
 #define WEIR_ENGINE_H
 
@@ -37,18 +37,20 @@ static inline bool op_is_live(const struct weir_op *op)
 
 /* handle->in.flags, above those that the caller gives. */
 enum handle_flags {
+    HANDLE_NO_IN = 0x0020, /* opened for writing only */
+    HANDLE_NO_OUT = 0x0040,
     HANDLE_SOCKET = 0x0100,
     HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
     HANDLE_CLOSING = 0x0400,
-    HANDLE_LISTED = 0x0800, /* in loop->ready, loop->changed or loop->closing, by in.changed */
-    HANDLE_POLLED = 0x1000, /* a poll op may be in its ring */
+    HANDLE_LISTED = 0x0800,   /* in loop->ready, loop->changed or loop->closing, by in.changed */
+    HANDLE_POLLED = 0x1000,   /* a poll op may be in its ring */
     HANDLE_DETACHED = 0x2000, /* closed by weir_close_now(); lives until its ops' done()s ran */
-    HANDLE_OPENING = 0x4000, /* during weir_open(): not attached yet */
-    HANDLE_GUARDED = 0x8000  /* blocking, and the kernel has no call that never waits on it */
+    HANDLE_OPENING = 0x4000,  /* during weir_open(): not attached yet */
+    HANDLE_GUARDED = 0x8000   /* blocking, and the kernel has no call that never waits on it */
 };
 
-/* handle->in.hint: what a readiness mechanism said. MAY_*: an attempt is worth making. TOLD_*: since
- * the last callback phase. HUNG: the last event carried RDHUP, HUP or ERR. */
+/* handle->in.hint: what a readiness mechanism said. MAY_*: an attempt is worth making. TOLD_*:
+ * since the last callback phase. HUNG: the last event carried RDHUP, HUP or ERR. */
 enum handle_hint {
     MAY_IN = WEIR_IN,
     MAY_OUT = WEIR_OUT,
@@ -93,11 +95,11 @@ struct engine {
     enum started (*start)(struct weir_loop *loop, struct weir_op *op);
     /* Asks an op that it has to end; it still ends once. */
     void (*cancel)(struct weir_loop *loop, struct weir_op *op);
-    /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or WEIR_E*,
-     * with which the waiting ops of the handle end. */
+    /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or
+     * WEIR_E*, with which the waiting ops of the handle end. */
     int (*watch)(struct weir_loop *loop, struct weir_handle *handle);
-    /* Hands over what is queued, sleeps at most timeout_ns (-1: for ever), harvests everything. Runs no
-     * callback. 0 or WEIR_E*. */
+    /* Hands over what is queued, sleeps at most timeout_ns (-1: for ever), harvests everything.
+     * Runs no callback. 0 or WEIR_E*. */
     int (*wait)(struct weir_loop *loop, int64_t timeout_ns);
     /* Any thread: makes the current or next wait return. */
     void (*wake)(struct weir_loop *loop);
@@ -135,7 +137,8 @@ struct system {
     int (*notifier_open)(int ends[2]);
     void (*notifier_tell)(int end);
     void (*notifier_clear)(int end);
-    /* Signals as a readable descriptor; mask: bit n is signal n + 1, all that the loop waits for. */
+    /* Signals as a readable descriptor; mask: bit n is signal n + 1, all that the loop waits
+     * for. */
     int (*signals_watch)(int descriptor, uint64_t mask, uint64_t *blocked);
     int (*signals_take)(int descriptor); /* a signal's number, or WEIR_EAGAIN */
 };
@@ -144,12 +147,12 @@ struct system {
 struct event {
     struct weir_op *op;
     int64_t         result;
-    uint32_t        flags; /* EVENT_* */
+    uint32_t        flags;  /* EVENT_* */
     uint32_t        detail; /* of the engine: a buffer's number */
 };
 
-/* MORE: the mechanism keeps the op and will tell more. AGAIN: it is told with op->more and then asked
- * again, from the start. Neither: it ended. */
+/* MORE: the mechanism keeps the op and will tell more. AGAIN: it is told with op->more and then
+ * asked again, from the start. Neither: it ended. */
 enum event_flags { EVENT_MORE = 1, EVENT_AGAIN = 2 };
 
 enum wake_state { AWAKE, ASLEEP, TOLD };
@@ -165,12 +168,12 @@ struct weir_loop {
     /* What the engines use. */
     const struct engine *engine;
     const struct system *sys;
-    void                *mechanism;   /* owned by the engine */
-    int                  notifier[2]; /* read end, write end; the same number where it is an eventfd */
-    struct event        *events;      /* owned; harvested and not yet told: [event_next, event_count) */
-    uint32_t             event_next, event_count, event_room;
-    struct handle_fifo   ready;   /* told by the mechanism, attempts to come */
-    struct handle_fifo   changed; /* interest to be told to the mechanism before the next wait */
+    void                *mechanism; /* owned by the engine */
+    int           notifier[2]; /* read end, write end; the same number where it is an eventfd */
+    struct event *events;      /* owned; harvested and not yet told: [event_next, event_count) */
+    uint32_t      event_next, event_count, event_room;
+    struct handle_fifo ready;   /* told by the mechanism, attempts to come */
+    struct handle_fifo changed; /* interest to be told to the mechanism before the next wait */
 
     /* Ops on their way. */
     struct op_fifo      asked, ended;
@@ -188,26 +191,28 @@ struct weir_loop {
     unsigned    generation;
     bool        running, stop, shutting, embedded;
     uint64_t    opened_ns;
+    uint64_t    tellings; /* ends and closes told so far: whether a turn brought something */
 
     /* From other threads. */
     _Atomic(struct weir_op *) posted;
     _Atomic(struct weir_op *) worked;
     atomic_int                wake;
 
-    struct lanes          *lanes;   /* owned; NULL until the first offload */
-    struct signals        *signals; /* owned; NULL until the first weir_signal() */
-    struct weir_allocator  memory;  /* loop_resize(), for the parts that take an allocator */
-    struct weir_options    options; /* copied; its strings are not kept, its allocator is */
-    struct weir_allocator  allocator;
-    struct weir_stats      stats;
-    int                    refusal_count;
+    struct lanes           *lanes;   /* owned; NULL until the first offload */
+    struct signals         *signals; /* owned; NULL until the first weir_signal() */
+    struct weir_allocator   memory;  /* loop_resize(), for the parts that take an allocator */
+    struct weir_options     options; /* copied; its strings are not kept, its allocator is */
+    struct weir_allocator   allocator;
+    struct weir_stats       stats;
+    int                     refusal_count;
     struct weir_engine_info refusals[REFUSALS_MAX];
 };
 
-/* ---- Up from the mechanisms -------------------------------------------------------------------- */
+/* ---- Up from the mechanisms
+ * -------------------------------------------------------------------- */
 
-/* Harvest one event; the op is told in the callback phase. Call loop_room() first: false when there is
- * no memory for another event now: leave it with the kernel until the next wait. */
+/* Harvest one event; the op is told in the callback phase. Call loop_room() first: false when there
+ * is no memory for another event now: leave it with the kernel until the next wait. */
 bool loop_room(struct weir_loop *loop, uint32_t count);
 void loop_event(struct weir_loop *loop, struct weir_op *op, int64_t result, uint32_t flags,
                 uint32_t detail);
@@ -244,7 +249,8 @@ void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *for
 #endif
     ;
 
-/* ---- ready.c: completion on top of readiness --------------------------------------------------- */
+/* ---- ready.c: completion on top of readiness
+ * --------------------------------------------------- */
 
 enum started ready_start(struct weir_loop *loop, struct weir_op *op);
 void         ready_cancel(struct weir_loop *loop, struct weir_op *op);
@@ -262,7 +268,8 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle);
 
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits);
 
-/* ---- offload.c: worker lanes ------------------------------------------------------------------- */
+/* ---- offload.c: worker lanes
+ * ------------------------------------------------------------------- */
 
 /* Queues op for a worker, or finishes it when none can be had. */
 void offload_start(struct weir_loop *loop, struct weir_op *op);
@@ -276,17 +283,18 @@ void offload_forget(struct weir_loop *loop);
 /* The systems there are: src/os. */
 extern const struct system system_posix;
 
-/* ---- the core's own parts ----------------------------------------------------------------------- */
+/* ---- the core's own parts
+ * ----------------------------------------------------------------------- */
 
-void signal_begin(struct weir_loop *loop, struct weir_op *op);
-void signal_cancel(struct weir_loop *loop, struct weir_op *op);
-void signal_resume(struct weir_loop *loop, struct weir_op *op); /* after a multishot told */
-void signal_settle(struct weir_loop *loop); /* unblocks what no op awaits any more */
-bool signal_is_internal(const struct weir_loop *loop, const struct weir_op *op);
-bool signal_is_internal_handle(const struct weir_loop *loop, const struct weir_handle *handle);
+void     signal_begin(struct weir_loop *loop, struct weir_op *op);
+void     signal_cancel(struct weir_loop *loop, struct weir_op *op);
+void     signal_resume(struct weir_loop *loop, struct weir_op *op); /* after a multishot told */
+void     signal_settle(struct weir_loop *loop); /* unblocks what no op awaits any more */
+bool     signal_is_internal(const struct weir_loop *loop, const struct weir_op *op);
+bool     signal_is_internal_handle(const struct weir_loop *loop, const struct weir_handle *handle);
 uint32_t signal_internal_ops(const struct weir_loop *loop);
 uint32_t signal_internal_handles(const struct weir_loop *loop);
-void signal_finish(struct weir_loop *loop);
+void     signal_finish(struct weir_loop *loop);
 
 bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
               unsigned flags, unsigned allowed, weir_done *done);

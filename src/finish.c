@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* finish.c - how an op ends: what a call's result means for it, and the telling. */
-#include "engine.h"
 #include "base/rest.h"
+#include "engine.h"
 
 /* An accept that found the process out of descriptors is tried 20 times a second. */
 #define PACE_NS (50 * WEIR_MILLISECOND)
@@ -32,7 +32,8 @@ void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result)
     fifo_push(&loop->ended, op);
 }
 
-/* ---- Pacing ---------------------------------------------------------------------------------------- */
+/* ---- Pacing
+ * ---------------------------------------------------------------------------------------- */
 
 static void pace_done(struct weir_op *pace)
 {
@@ -56,7 +57,8 @@ static bool pace(struct weir_loop *loop, struct weir_op *op)
     return false;
 }
 
-/* ---- What a result means --------------------------------------------------------------------------- */
+/* ---- What a result means
+ * --------------------------------------------------------------------------- */
 
 static bool ask_again(struct weir_loop *loop, struct weir_op *op)
 {
@@ -98,9 +100,9 @@ static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t 
         break;
     }
     if (result >= 0) {
-        bool unwanted =
-            loop->shutting || (op->in.cause && (op->handle->in.flags & HANDLE_CLOSING));
-        result = attach_new(loop, op, op->in.arg.accepted, (int)result, WEIR_HANDLE_STREAM, unwanted);
+        bool unwanted = loop->shutting || (op->in.cause && (op->handle->in.flags & HANDLE_CLOSING));
+        result = attach_new(loop, op, op->in.arg.accepted, (int)result, WEIR_HANDLE_STREAM,
+                            unwanted);
     }
     settle_result(op, result);
     return true;
@@ -137,6 +139,8 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
 {
     if (result < 0) {
         settle_result(op, result);
+        if ((op->flags & WEIR_ALL) && op->result < 0)
+            op->error = (int32_t)op->result;
         return true;
     }
     struct rest rest = rest_of(op);
@@ -151,7 +155,7 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
     }
     if (goes_on)
         op->error = op->in.cause;
-    else if ((op->flags & WEIR_ALL) && !whole && reads(op) && op->in.progress)
+    else if ((op->flags & WEIR_ALL) && !whole && reads(op))
         op->error = WEIR_EEOF;
     settle_result(op, (int64_t)op->in.progress);
     return true;
@@ -187,7 +191,8 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
     return true;
 }
 
-/* ---- Telling --------------------------------------------------------------------------------------- */
+/* ---- Telling
+ * --------------------------------------------------------------------------------------- */
 
 /* The next op of a direction takes the place of one that ended. */
 static void release_direction(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction)
@@ -228,6 +233,7 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
     if (op->flags & WEIR_BACKGROUND)
         loop->pending_background--;
     loop->stats.ended++;
+    loop->tellings++;
     loop->stats.served[op->served]++;
     if (op->result == WEIR_ECANCELED || op->result == WEIR_EDEADLINE)
         loop->stats.cancelled++;

@@ -2,8 +2,7 @@
 /* handle.c - attaching descriptors to a loop, and closing them. */
 #include "engine.h"
 
-#define CALLER_FLAGS                                                                               \
-    (WEIR_BORROWED | WEIR_V6ONLY | WEIR_REUSE_PORT | WEIR_NODELAY | WEIR_NO_REUSE_ADDR)
+#define LISTEN_FLAGS (WEIR_V6ONLY | WEIR_REUSE_PORT | WEIR_NODELAY | WEIR_NO_REUSE_ADDR)
 
 static bool in_use(const struct weir_handle *handle)
 {
@@ -52,7 +51,7 @@ int handle_attach(struct weir_handle *handle, struct weir_loop *loop, int descri
     *handle = (struct weir_handle){.user = handle->user, .loop = loop};
     handle->in.descriptor = descriptor;
     handle->in.slot = -1;
-    handle->in.flags = (uint16_t)flags;
+    handle->in.flags = (uint16_t)(flags & WEIR_BORROWED); /* the others are the socket's now */
     handle->in.kind = (uint8_t)kind;
     if (kind == WEIR_HANDLE_NONE) {
         int error = loop->sys->classify(handle, own);
@@ -130,7 +129,7 @@ int weir_bind(struct weir_handle *handle, const void *address, size_t address_le
 int weir_listen(struct weir_handle *handle, struct weir_loop *loop, const void *address,
                 size_t address_length, int backlog, unsigned flags)
 {
-    int error = attach_admit(handle, loop, "weir_listen", flags, CALLER_FLAGS & ~WEIR_BORROWED);
+    int error = attach_admit(handle, loop, "weir_listen", flags, LISTEN_FLAGS);
     if (error)
         return error;
     if (!address)
@@ -165,7 +164,8 @@ int weir_pipe(struct weir_handle *reader, struct weir_handle *writer, struct wei
     return error;
 }
 
-/* ---- Closing ---------------------------------------------------------------------------------------- */
+/* ---- Closing
+ * ---------------------------------------------------------------------------------------- */
 
 /* Out of whatever list of handles it is in. */
 void handle_unlist(struct weir_loop *loop, struct weir_handle *handle)
@@ -205,6 +205,7 @@ void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle)
     close_descriptor(loop, handle);
     handle_detach(loop, handle);
     loop->closing_count--;
+    loop->tellings++;
     /* It keeps its loop, so that an op started on it by mistake can be told WEIR_EBADF. */
     *handle = (struct weir_handle){.user = handle->user, .loop = loop};
     handle->in.descriptor = -1;
@@ -281,7 +282,8 @@ int weir_close_now(struct weir_handle *handle)
     return 0;
 }
 
-/* ---- What a handle is -------------------------------------------------------------------------------- */
+/* ---- What a handle is
+ * -------------------------------------------------------------------------------- */
 
 enum weir_handle_kind weir_handle_kind(const struct weir_handle *handle)
 {

@@ -114,7 +114,8 @@ int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
     return WEIR_ENOTSUP;
 }
 
-/* ---- Pools ------------------------------------------------------------------------------------------- */
+/* ---- Pools
+ * ------------------------------------------------------------------------------------------- */
 
 int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
                    const struct weir_pool_options *options)
@@ -174,7 +175,8 @@ void weir_pool_stats(const struct weir_pool *pool, struct weir_pool_counts *coun
     memset(counts, 0, sizeof *counts);
 }
 
-/* ---- Many loops -------------------------------------------------------------------------------------- */
+/* ---- Many loops
+ * -------------------------------------------------------------------------------------- */
 
 void weir_move(struct weir_op *op, struct weir_handle *handle, struct weir_loop *target,
                unsigned flags, weir_done *done)
@@ -191,7 +193,7 @@ int weir_group_open(struct weir_group **group, const struct weir_group_options *
 }
 
 int weir_group_listen(struct weir_group *group, const void *address, size_t address_length,
-                      int backlog, unsigned flags,
+                      int backlog, unsigned                                                flags,
                       void (*on_accept)(struct weir_handle *connection, void *user), void *user)
 {
     (void)group, (void)address, (void)address_length, (void)backlog, (void)flags, (void)on_accept;
@@ -217,7 +219,8 @@ int weir_group_close(struct weir_group *group, uint64_t timeout_ns)
     return WEIR_ENOTSUP;
 }
 
-/* ---- Simulation -------------------------------------------------------------------------------------- */
+/* ---- Simulation
+ * -------------------------------------------------------------------------------------- */
 
 int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options)
 {

@@ -63,7 +63,8 @@ void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *for
     loop->options.log(loop->options.log_user, level, sentence);
 }
 
-/* ---- Who may call ------------------------------------------------------------------------------ */
+/* ---- Who may call
+ * ------------------------------------------------------------------------------ */
 
 int loop_admit(const struct weir_loop *loop, const char *call)
 {
@@ -76,7 +77,8 @@ int loop_admit(const struct weir_loop *loop, const char *call)
     return 0;
 }
 
-/* ---- The notifier --------------------------------------------------------------------------------- */
+/* ---- The notifier
+ * --------------------------------------------------------------------------------- */
 
 int loop_notifier_open(struct weir_loop *loop)
 {
@@ -96,7 +98,8 @@ void loop_notifier_close(struct weir_loop *loop)
     loop->notifier[0] = loop->notifier[1] = -1;
 }
 
-/* ---- Opening and closing ----------------------------------------------------------------------- */
+/* ---- Opening and closing
+ * ----------------------------------------------------------------------- */
 
 static struct weir_loop *loop_create(const struct weir_options *options)
 {
@@ -160,8 +163,8 @@ int weir_loop_open(struct weir_loop **out, const struct weir_options *options)
 /* Whether nothing is left that could still touch the caller's memory. */
 static bool loop_is_empty(struct weir_loop *loop)
 {
-    return !loop->pending && !loop->handles && !loop->closing_count && !atomic_load(&loop->posted) &&
-           !atomic_load(&loop->worked);
+    return !loop->pending && !loop->handles && !loop->closing_count &&
+           !atomic_load(&loop->posted) && !atomic_load(&loop->worked);
 }
 
 static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once);
@@ -258,7 +261,8 @@ int weir_loop_forget(struct weir_loop *loop)
     return 0;
 }
 
-/* ---- Events ------------------------------------------------------------------------------------ */
+/* ---- Events
+ * ------------------------------------------------------------------------------------ */
 
 bool loop_room(struct weir_loop *loop, uint32_t count)
 {
@@ -323,7 +327,8 @@ static void take_from_threads(struct weir_loop *loop)
     }
 }
 
-/* ---- The turn ----------------------------------------------------------------------------------- */
+/* ---- The turn
+ * ----------------------------------------------------------------------------------- */
 
 /* The core's own ops and what is always ready never reach the engine. */
 static enum started start_op(struct weir_loop *loop, struct weir_op *op)
@@ -521,10 +526,11 @@ static bool was_told(struct weir_loop *loop)
     return true;
 }
 
-/* One pass; waits at most timeout_ns (-1: for ever). `once`: what was told before the wait counts. */
+/* One pass; waits at most timeout_ns (-1: for ever). `once`: what was told before the wait
+ * counts. */
 static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once)
 {
-    uint64_t ended = loop->stats.ended;
+    uint64_t tellings = loop->tellings;
     loop->stats.turns++;
     if (was_told(loop))
         timeout_ns = 0;
@@ -541,7 +547,7 @@ static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once)
     if (loop->engine->traits & ENGINE_READINESS)
         ready_flush(loop);
     signal_settle(loop);
-    if ((once && loop->stats.ended != ended) || loop_has_news(loop))
+    if ((once && loop->tellings != tellings) || loop_has_news(loop))
         timeout_ns = 0;
     int error = sleep_once(loop, until_timer(loop, timeout_ns));
     if (error)
@@ -554,9 +560,9 @@ static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once)
     return 0;
 }
 
-/* The outer loop sleeps on our descriptor: what was started must be with the kernel by then, and whoever
- * posts from now on must write to it. What was posted just before would be slept over, so it is told
- * again. */
+/* The outer loop sleeps on our descriptor: what was started must be with the kernel by then, and
+ * whoever posts from now on must write to it. What was posted just before would be slept over, so
+ * it is told again. */
 static void sleep_in_outer_loop(struct weir_loop *loop)
 {
     if (loop->engine->traits & ENGINE_READINESS)
@@ -602,8 +608,7 @@ void weir_stop(struct weir_loop *loop)
 
 void weir_wake(struct weir_loop *loop)
 {
-    if (loop->generation == os_fork_generation() &&
-        atomic_exchange(&loop->wake, TOLD) == ASLEEP)
+    if (loop->generation == os_fork_generation() && atomic_exchange(&loop->wake, TOLD) == ASLEEP)
         loop->engine->wake(loop);
 }
 
@@ -612,7 +617,8 @@ uint64_t weir_now(struct weir_loop *loop)
     return loop_admit(loop, "weir_now") ? 0 : loop->sys->now(loop);
 }
 
-/* ---- Embedding ---------------------------------------------------------------------------------- */
+/* ---- Embedding
+ * ---------------------------------------------------------------------------------- */
 
 weir_os_handle weir_loop_fd(struct weir_loop *loop)
 {

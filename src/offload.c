@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* offload.c - worker lanes: blocking calls made asynchronous by threads. Files, names and user work have
- * a lane each, so that none can starve the others. */
+/* offload.c - worker lanes: blocking calls made asynchronous by threads. Files, names and user work
+ * have a lane each, so that none can starve the others. */
 #include <pthread.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ struct lane {
     struct lanes   *lanes;
     pthread_mutex_t mutex;
     pthread_cond_t  work;
-    struct op_fifo  queue;     /* under mutex, as all that follows */
+    struct op_fifo  queue; /* under mutex, as all that follows */
     struct weir_op *running[WORKERS_MAX];
     pthread_t       threads[WORKERS_MAX];
     unsigned        count, idle, most;
@@ -37,7 +37,8 @@ static enum loop_lane lane_of(const struct weir_op *op)
     }
 }
 
-/* ---- On the worker's thread --------------------------------------------------------------------------- */
+/* ---- On the worker's thread
+ * --------------------------------------------------------------------------- */
 
 /* The next op, in `slot` while it runs; NULL when the lane ends. */
 static struct weir_op *take_op(struct lane *lane, unsigned slot)
@@ -80,7 +81,8 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* ---- On the loop's thread ------------------------------------------------------------------------------ */
+/* ---- On the loop's thread
+ * ------------------------------------------------------------------------------ */
 
 static void lane_init(struct lane *lane, struct lanes *lanes, unsigned asked, unsigned usual)
 {

@@ -7,6 +7,10 @@
 #include "os/os.h"
 
 #define TRANSFER_FLAGS (WEIR_BACKGROUND | WEIR_ALL)
+#define OPEN_MODES                                                                                 \
+    (WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE | WEIR_OPEN_EXCLUSIVE |                   \
+     WEIR_OPEN_TRUNCATE | WEIR_OPEN_APPEND | WEIR_OPEN_DIRECT | WEIR_OPEN_SYNC |                   \
+     WEIR_OPEN_DIRECTORY | WEIR_OPEN_NOFOLLOW | 07777u)
 
 enum order { ORDER_ANY, ORDER_IN, ORDER_OUT, ORDER_STREAM_IN, ORDER_STREAM_OUT };
 
@@ -104,7 +108,8 @@ static struct weir_handle *handle_of_loop(struct weir_op *op, struct weir_loop *
     return &loop->none;
 }
 
-/* ---- Without a handle ---------------------------------------------------------------------------- */
+/* ---- Without a handle
+ * ---------------------------------------------------------------------------- */
 
 void weir_nop(struct weir_op *op, struct weir_loop *loop, unsigned flags, weir_done *done)
 {
@@ -172,7 +177,7 @@ void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *h
         return;
     op->in.arg.open.path = path;
     op->in.arg.open.mode = mode;
-    if (!path || !(mode & (WEIR_OPEN_READ | WEIR_OPEN_WRITE))) {
+    if (!path || !(mode & (WEIR_OPEN_READ | WEIR_OPEN_WRITE)) || (mode & ~OPEN_MODES)) {
         loop_finish(loop, op, WEIR_EINVAL);
         return;
     }
@@ -186,7 +191,8 @@ void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *h
     loop_ask(loop, op);
 }
 
-/* ---- Sockets, pipes and ttys ---------------------------------------------------------------------- */
+/* ---- Sockets, pipes and ttys
+ * ---------------------------------------------------------------------- */
 
 void weir_accept(struct weir_op *op, struct weir_handle *listener, struct weir_handle *accepted,
                  unsigned flags, weir_done *done)
@@ -229,6 +235,8 @@ static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_han
     op->in.arg.transfer.offset = offset;
     if ((!data && length) || length > INT64_MAX)
         loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+        loop_finish(handle->loop, op, WEIR_ENOTSUP);
     else if (offset != WEIR_STREAM && offset > INT64_MAX - (uint64_t)length)
         loop_finish(handle->loop, op, WEIR_EINVAL);
     else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
@@ -248,15 +256,17 @@ static bool is_empty(const struct weir_buf *buffers, size_t count)
 
 static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
                             const struct weir_buf *buffers, size_t count, uint64_t offset,
-                            unsigned flags, weir_done *done)
+                            unsigned flags, unsigned allowed, weir_done *done)
 {
-    if (!op_begin(op, kind, handle, flags, TRANSFER_FLAGS, done))
+    if (!op_begin(op, kind, handle, flags, allowed, done))
         return;
     op->in.arg.vector.buffers = buffers;
     op->in.arg.vector.count = count;
     op->in.arg.vector.offset = offset;
     if (!buffers && count)
         loop_finish(handle->loop, op, WEIR_EINVAL);
+    else if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+        loop_finish(handle->loop, op, WEIR_ENOTSUP);
     else if (offset != WEIR_STREAM && offset > INT64_MAX)
         loop_finish(handle->loop, op, WEIR_EINVAL);
     else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
@@ -270,14 +280,15 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
 void weir_recv(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
                unsigned flags, weir_done *done)
 {
-    transfer(op, WEIR_OP_RECV, handle, data, length, WEIR_STREAM, flags,
-             TRANSFER_FLAGS | WEIR_PEEK, done);
+    transfer(op, WEIR_OP_RECV, handle, data, length, WEIR_STREAM, flags, TRANSFER_FLAGS | WEIR_PEEK,
+             done);
 }
 
 void weir_recvv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
                 size_t count, unsigned flags, weir_done *done)
 {
-    transfer_vector(op, WEIR_OP_RECVV, handle, buffers, count, WEIR_STREAM, flags, done);
+    transfer_vector(op, WEIR_OP_RECVV, handle, buffers, count, WEIR_STREAM, flags,
+                    TRANSFER_FLAGS | WEIR_PEEK, done);
 }
 
 void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data, size_t length,
@@ -290,7 +301,8 @@ void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data,
 void weir_sendv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
                 size_t count, unsigned flags, weir_done *done)
 {
-    transfer_vector(op, WEIR_OP_SENDV, handle, buffers, count, WEIR_STREAM, flags, done);
+    transfer_vector(op, WEIR_OP_SENDV, handle, buffers, count, WEIR_STREAM, flags, TRANSFER_FLAGS,
+                    done);
 }
 
 void weir_shutdown(struct weir_op *op, struct weir_handle *handle, unsigned flags, weir_done *done)
@@ -307,7 +319,8 @@ void weir_poll(struct weir_op *op, struct weir_handle *handle, unsigned events, 
         return;
     op->in.arg.events = events;
     unsigned mode = flags & modes;
-    if ((mode & (mode - 1)) || (events & ~(WEIR_IN | WEIR_OUT | WEIR_HUP | WEIR_ERR | WEIR_RDHUP))) {
+    if ((mode & (mode - 1)) ||
+        (events & ~(WEIR_IN | WEIR_OUT | WEIR_HUP | WEIR_ERR | WEIR_RDHUP))) {
         loop_finish(handle->loop, op, WEIR_EINVAL);
         return;
     }
@@ -315,7 +328,8 @@ void weir_poll(struct weir_op *op, struct weir_handle *handle, unsigned events, 
     op_submit(op);
 }
 
-/* ---- Files ---------------------------------------------------------------------------------------- */
+/* ---- Files
+ * ---------------------------------------------------------------------------------------- */
 
 void weir_read(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
                uint64_t offset, unsigned flags, weir_done *done)
@@ -333,13 +347,14 @@ void weir_write(struct weir_op *op, struct weir_handle *handle, const void *data
 void weir_readv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
                 size_t count, uint64_t offset, unsigned flags, weir_done *done)
 {
-    transfer_vector(op, WEIR_OP_READV, handle, buffers, count, offset, flags, done);
+    transfer_vector(op, WEIR_OP_READV, handle, buffers, count, offset, flags, TRANSFER_FLAGS, done);
 }
 
 void weir_writev(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
                  size_t count, uint64_t offset, unsigned flags, weir_done *done)
 {
-    transfer_vector(op, WEIR_OP_WRITEV, handle, buffers, count, offset, flags, done);
+    transfer_vector(op, WEIR_OP_WRITEV, handle, buffers, count, offset, flags, TRANSFER_FLAGS,
+                    done);
 }
 
 void weir_fstat(struct weir_op *op, struct weir_handle *handle, struct weir_stat *stat,
@@ -360,7 +375,8 @@ void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags, 
         op_submit(op);
 }
 
-/* ---- Without an op -------------------------------------------------------------------------------- */
+/* ---- Without an op
+ * -------------------------------------------------------------------------------- */
 
 /* The call itself, by an op that no loop ever sees. */
 static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, uint8_t direction,
@@ -373,6 +389,8 @@ static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, 
         return error;
     if ((flags & ~allowed) || (!data && length))
         return WEIR_EINVAL;
+    if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+        return WEIR_ENOTSUP;
     if (handle->in.flags & HANDLE_CLOSING)
         return WEIR_ECANCELED;
     if (handle->in.busy & direction)

@@ -79,6 +79,7 @@ int pick_engine(struct weir_loop *loop, const struct weir_options *options)
 {
     const char             *asked = options->engine ? options->engine : getenv("WEIR_ENGINE");
     struct weir_engine_info info;
+    int                     error = WEIR_ENOENGINE;
     if (asked && !*asked)
         asked = NULL;
     for (int i = 0; i < KNOWN; i++) {
@@ -87,8 +88,11 @@ int pick_engine(struct weir_loop *loop, const struct weir_options *options)
         if (!open_engine(loop, &known[i], options, &info))
             return 0;
         remember(loop, &info);
+        bool no_room = info.refused == WEIR_ENOMEM || info.refused == WEIR_EMFILE ||
+                       info.refused == WEIR_ENFILE;
+        error = no_room ? info.refused : WEIR_ENOENGINE;
     }
-    return WEIR_ENOENGINE;
+    return error;
 }
 
 /* A loop that is only opened to be asked; NULL without memory. */
@@ -101,7 +105,9 @@ static int probe(const struct known *entry, struct weir_engine_info *info)
         snprintf(info->reason, sizeof info->reason, "Not here: %s.", entry->absent);
         return info->refused = WEIR_ENOTSUP;
     }
-    info->refused = loop_open_with_reason(&loop, &options, info);
+    int error = loop_open_with_reason(&loop, &options, info);
+    if (error && !info->refused)
+        info->refused = error;
     if (loop)
         weir_loop_close(loop, WEIR_FOREVER);
     return info->refused;
@@ -118,14 +124,6 @@ int weir_engine_list(struct weir_engine_info *engines, size_t room)
                  "The first in weir's order of preference that this machine allows.");
     }
     return KNOWN;
-}
-
-const struct engine *pick_find(const char *name)
-{
-    for (int i = 0; i < KNOWN; i++)
-        if (strcmp(known[i].name, name) == 0)
-            return known[i].engine;
-    return NULL;
 }
 
 int weir_query(const char *engine, enum weir_op_kind op, enum weir_handle_kind handle)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ready.c - completion on top of readiness: an op is tried when its handle may be ready, else the
  * handle is watched, and the op is tried directly before its callback once the mechanism told. */
-#include "engine.h"
 #include "base/rest.h"
+#include "engine.h"
 
 static void mark_changed(struct weir_loop *loop, struct weir_handle *handle)
 {
@@ -36,7 +36,8 @@ static unsigned interest_of_ops(const struct weir_handle *handle)
     return interest;
 }
 
-/* ---- Attempts --------------------------------------------------------------------------------------- */
+/* ---- Attempts
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_transfer(const struct weir_op *op)
 {
@@ -55,8 +56,8 @@ static bool is_transfer(const struct weir_op *op)
     }
 }
 
-/* A short transfer says that nothing is left; but an edge that told of the end is not told again, and
- * pipes and ttys also stop at what was written at a time. */
+/* A short transfer says that nothing is left; but an edge that told of the end is not told again,
+ * and pipes and ttys also stop at what was written at a time. */
 static bool short_means_empty(const struct weir_loop *loop, const struct weir_handle *handle)
 {
     bool edge = loop->engine->traits & ENGINE_EDGE;
@@ -80,14 +81,15 @@ static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
     if (result == WEIR_EAGAIN) {
         loop->stats.attempts_empty++;
         handle->in.hint &= (uint8_t)~op->in.holds;
-    } else if (result > 0 && is_transfer(op) && short_means_empty(loop, handle) &&
-               (uint64_t)result < rest_of(op).length) {
+    } else if (result > 0 && is_transfer(op) && !(op->flags & WEIR_PEEK) &&
+               short_means_empty(loop, handle) && (uint64_t)result < rest_of(op).length) {
         handle->in.hint &= (uint8_t)~op->in.holds;
     }
     return result;
 }
 
-/* ---- Starting --------------------------------------------------------------------------------------- */
+/* ---- Starting
+ * --------------------------------------------------------------------------------------- */
 
 /* Nothing of a file is ever awaited: what is at hand is taken, the rest is a worker's. */
 static enum started start_file(struct weir_loop *loop, struct weir_op *op)
@@ -104,12 +106,29 @@ static enum started start_file(struct weir_loop *loop, struct weir_op *op)
     return STARTED_DONE;
 }
 
+/* What no mechanism can announce: the call itself begins it, or says that it makes no sense
+ * here. */
+static bool begins_with_call(const struct weir_op *op)
+{
+    const struct weir_handle *handle = op->handle;
+    bool                      listens = handle->in.kind == WEIR_HANDLE_LISTENER;
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_SHUTDOWN:
+        return true;
+    case WEIR_OP_CONNECT:
+        return op->in.step == 0;
+    case WEIR_OP_ACCEPT:
+        return !listens;
+    default:
+        return listens ||
+               (handle->in.flags & (op->in.holds & WEIR_IN ? HANDLE_NO_IN : HANDLE_NO_OUT));
+    }
+}
+
 static enum started start_stream(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    bool                begins = op->kind == WEIR_OP_SHUTDOWN ||
-                  (op->kind == WEIR_OP_CONNECT && op->in.step == 0);
-    if (begins || (handle->in.hint & op->in.holds)) {
+    if (begins_with_call(op) || (handle->in.hint & op->in.holds)) {
         int64_t result = attempt(loop, op);
         if (result == WEIR_ENOTSUP)
             return STARTED_OFFLOAD;
@@ -173,7 +192,8 @@ void ready_wake(struct weir_loop *loop)
     loop->sys->notifier_tell(loop->notifier[1]);
 }
 
-/* ---- What the mechanism told ------------------------------------------------------------------------ */
+/* ---- What the mechanism told
+ * ------------------------------------------------------------------------ */
 
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
 {
@@ -266,7 +286,8 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
         mark_changed(loop, handle);
 }
 
-/* ---- Interest --------------------------------------------------------------------------------------- */
+/* ---- Interest
+ * --------------------------------------------------------------------------------------- */
 
 /* The mechanism will not watch the handle: the ops that wait on it end, or go the way of files. */
 static void refuse_waiting(struct weir_loop *loop, struct weir_handle *handle, int error)

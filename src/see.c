@@ -37,7 +37,8 @@ void weir_loop_stats(const struct weir_loop *loop, struct weir_stats *stats)
     stats->timers = loop->timers.count - (loop->pace.in.heap_slot ? 1 : 0);
 }
 
-/* ---- The dump ---------------------------------------------------------------------------------------- */
+/* ---- The dump
+ * ---------------------------------------------------------------------------------------- */
 
 static const char *state_text(const struct weir_op *op)
 {
@@ -102,9 +103,10 @@ void weir_loop_dump(const struct weir_loop *loop, FILE *file)
     weir_loop_stats(loop, &stats);
     fprintf(file,
             "weir loop on %s: %" PRIu32 " ops pending (%" PRIu32 " in the background), %" PRIu32
-            " handles, %" PRIu32 " timers, %" PRIu32 " workers, %" PRIu64 " turns, open for %.3f s\n",
-            loop->engine->name, stats.pending, stats.pending_background, stats.handles, stats.timers,
-            stats.workers, stats.turns, (double)(now_ns - loop->opened_ns) / 1e9);
+            " handles, %" PRIu32 " timers, %" PRIu32 " workers, %" PRIu64
+            " turns, open for %.3f s\n",
+            loop->engine->name, stats.pending, stats.pending_background, stats.handles,
+            stats.timers, stats.workers, stats.turns, (double)(now_ns - loop->opened_ns) / 1e9);
     dump_handle(loop, &loop->none, now_ns, file);
     for (struct weir_handle *handle = loop->handles; handle;) {
         dump_handle(loop, handle, now_ns, file);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* signal.c - signals as an op: one descriptor that a hidden poll op of the loop watches, so that every
- * engine serves them alike. */
+/* signal.c - signals as an op: one descriptor that a hidden poll op of the loop watches, so that
+ * every engine serves them alike. */
 #include <string.h>
 
 #include "engine.h"
@@ -74,7 +74,7 @@ static int update(struct weir_loop *loop)
         return 0;
     bool attached = signals->handle.in.kind != WEIR_HANDLE_NONE;
     int  descriptor = loop->sys->signals_watch(attached ? signals->handle.in.descriptor : -1, mask,
-                                               &signals->blocked);
+                                              &signals->blocked);
     if (descriptor < 0)
         return descriptor;
     signals->mask = mask;
@@ -85,7 +85,8 @@ static int update(struct weir_loop *loop)
         loop->sys->close(loop, descriptor);
         return error;
     }
-    weir_poll(&signals->watch, &signals->handle, WEIR_IN, WEIR_LEVEL | WEIR_BACKGROUND, on_readable);
+    weir_poll(&signals->watch, &signals->handle, WEIR_IN, WEIR_LEVEL | WEIR_BACKGROUND,
+              on_readable);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ops.h - every operation that weir knows, told once.
  *
- * X(NAME, "name", direction): the direction in which ops of one handle keep their order (see "Order"
- * in weir.h). IN and OUT are first come, first served; ANY runs beside everything; STREAM_IN and
- * STREAM_OUT are ANY with an explicit offset, and IN or OUT without one. */
+ * X(NAME, "name", direction): the direction in which ops of one handle keep their order (see
+ * "Order" in weir.h). IN and OUT are first come, first served; ANY runs beside everything;
+ * STREAM_IN and STREAM_OUT are ANY with an explicit offset, and IN or OUT without one. */
 #ifndef WEIR_OPS_H
 #define WEIR_OPS_H
 

@@ -2,10 +2,11 @@
 /* weir/sim.h - a simulated world for tests: network, disk, clock, workers, from one seed.
  *
  * A program that is written for weir runs under it without change: options.engine = "sim" (or
- * WEIR_ENGINE=sim, with WEIR_SIM_SEED) gives a loop in a world of its own. A test that wants several
- * hosts opens a world, adds hosts, opens each host's loop with options.sim_host, and lets the world
- * run: every choice that a real kernel makes - how much moves, in what order things complete, what
- * fails - is drawn from the seed, and time is virtual. The same seed makes the same run.
+ * WEIR_ENGINE=sim, with WEIR_SIM_SEED) gives a loop in a world of its own. A test that wants
+ * several hosts opens a world, adds hosts, opens each host's loop with options.sim_host, and lets
+ * the world run: every choice that a real kernel makes - how much moves, in what order things
+ * complete, what fails - is drawn from the seed, and time is virtual. The same seed makes the same
+ * run.
  *
  * All functions belong to one thread, that of the world. */
 #ifndef WEIR_SIM_H
@@ -43,11 +44,11 @@ enum weir_sim_fault {
 };
 
 struct weir_sim_options {
-    uint64_t seed;                       /* 0: $WEIR_SIM_SEED, else 1 */
+    uint64_t seed;                         /* 0: $WEIR_SIM_SEED, else 1 */
     uint32_t per_million[WEIR_SIM_FAULTS]; /* chance of each fault a step */
-    bool     swarm;                      /* draw a random subset of the faults, and weights */
-    uint64_t steps_max;                  /* 0: 10,000,000; beyond it the run has failed */
-    FILE    *trace;                      /* each step, a line; or NULL */
+    bool     swarm;                        /* draw a random subset of the faults, and weights */
+    uint64_t steps_max;                    /* 0: 10,000,000; beyond it the run has failed */
+    FILE    *trace;                        /* each step, a line; or NULL */
 };
 
 /* 0, or WEIR_ENOMEM, WEIR_ENOTSUP. */
@@ -56,14 +57,14 @@ WEIR_API int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options 
 /* Every loop of the world must be closed. 0 or WEIR_EBUSY. */
 WEIR_API int weir_sim_close(struct weir_sim *sim);
 
-/* A host with an address of its own ("10.0.0.1"); it lives as long as the world. Its loops are opened
- * with options.sim_host. 0, or WEIR_EADDRINUSE, WEIR_EINVAL, WEIR_ENOMEM. */
+/* A host with an address of its own ("10.0.0.1"); it lives as long as the world. Its loops are
+ * opened with options.sim_host. 0, or WEIR_EADDRINUSE, WEIR_EINVAL, WEIR_ENOMEM. */
 WEIR_API int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
                                const char *address);
 
 /* Lets every host's loop run until `ns` of virtual time passed, or, WEIR_FOREVER, until nothing is
- * pending. 0; 1 when time is up and something pends; WEIR_EDEADLINE beyond steps_max; the error of an
- * invariant that broke (see weir_sim_broken()). */
+ * pending. 0; 1 when time is up and something pends; WEIR_EDEADLINE beyond steps_max; the error of
+ * an invariant that broke (see weir_sim_broken()). */
 WEIR_API int weir_sim_run(struct weir_sim *sim, uint64_t ns);
 
 /* Nanoseconds of virtual time since the world began. */

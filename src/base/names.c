@@ -59,10 +59,10 @@ const char *weir_op_name(enum weir_op_kind kind)
 const char *weir_handle_kind_name(enum weir_handle_kind kind)
 {
     static const char *const names[WEIR_HANDLE_KINDS] = {
-        [WEIR_HANDLE_NONE] = "none",           [WEIR_HANDLE_STREAM] = "stream",
-        [WEIR_HANDLE_DATAGRAM] = "datagram",   [WEIR_HANDLE_LISTENER] = "listener",
-        [WEIR_HANDLE_PIPE] = "pipe",           [WEIR_HANDLE_TTY] = "tty",
-        [WEIR_HANDLE_FILE] = "file",           [WEIR_HANDLE_DIRECTORY] = "directory",
+        [WEIR_HANDLE_NONE] = "none",         [WEIR_HANDLE_STREAM] = "stream",
+        [WEIR_HANDLE_DATAGRAM] = "datagram", [WEIR_HANDLE_LISTENER] = "listener",
+        [WEIR_HANDLE_PIPE] = "pipe",         [WEIR_HANDLE_TTY] = "tty",
+        [WEIR_HANDLE_FILE] = "file",         [WEIR_HANDLE_DIRECTORY] = "directory",
         [WEIR_HANDLE_OTHER] = "other",
     };
     return (unsigned)kind < WEIR_HANDLE_KINDS ? names[kind] : "unknown";

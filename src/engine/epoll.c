@@ -2,8 +2,8 @@
 /* epoll.c - Linux epoll in its three ways: level, edge and one-shot are one file and three tables.
  *
  * handle->in.slot is 1 while the descriptor is in the interest list, -1 outside. Level: the mask is
- * what the handle wants. Edge: everything is asked for once, and never changed. One-shot: each event
- * disarms, and watching arms again. epoll(7), epoll_ctl(2). */
+ * what the handle wants. Edge: everything is asked for once, and never changed. One-shot: each
+ * event disarms, and watching arms again. epoll(7), epoll_ctl(2). */
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -39,7 +39,8 @@ static int epoll_open(struct weir_loop *loop, const struct weir_options *options
     struct epoll *e = loop_resize(loop, NULL, sizeof *e);
     if (!e)
         return loop_refuse(reason, WEIR_ENOMEM, "out of memory");
-    *e = (struct epoll){.fd = epoll_create1(EPOLL_CLOEXEC), .room = BATCH_LEAST, .has_pwait2 = true};
+    *e = (struct epoll){
+        .fd = epoll_create1(EPOLL_CLOEXEC), .room = BATCH_LEAST, .has_pwait2 = true};
     loop->mechanism = e;
     int error = e->fd < 0 ? -errno : 0;
     if (error) {
@@ -98,8 +99,8 @@ static unsigned epoll_events(uint32_t told)
            (told & EPOLLRDHUP ? WEIR_RDHUP : 0);
 }
 
-/* Nanoseconds where the kernel has them (epoll_pwait2, Linux 5.11), else rounded up to milliseconds:
- * a timer is never early. */
+/* Nanoseconds where the kernel has them (epoll_pwait2, Linux 5.11), else rounded up to
+ * milliseconds: a timer is never early. */
 static int epoll_sleep(struct epoll *e, int64_t timeout_ns)
 {
     if (timeout_ns > 0 && e->has_pwait2) {

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "../engine.h"
+#include "../os/poll_events.h"
 
 struct poll {
     struct pollfd       *fds;     /* owned; fds[0] is the notifier */
@@ -59,15 +60,6 @@ static int poll_open(struct weir_loop *loop, const struct weir_options *options,
     return 0;
 }
 
-static short poll_mask(unsigned want)
-{
-    unsigned mask = (want & WEIR_IN ? POLLIN : 0) | (want & WEIR_OUT ? POLLOUT : 0);
-#ifdef POLLRDHUP
-    mask |= want & WEIR_RDHUP ? POLLRDHUP : 0;
-#endif
-    return (short)mask;
-}
-
 static int poll_watch(struct weir_loop *loop, struct weir_handle *handle)
 {
     struct poll *p = loop->mechanism;
@@ -89,27 +81,10 @@ static int poll_watch(struct weir_loop *loop, struct weir_handle *handle)
         p->handles[slot] = handle;
         handle->in.slot = slot;
     }
-    p->fds[slot] = (struct pollfd){.fd = handle->in.descriptor, .events = poll_mask(handle->in.want)};
+    p->fds[slot] = (struct pollfd){.fd = handle->in.descriptor,
+                                   .events = poll_mask_of(handle->in.want)};
     handle->in.armed = handle->in.want;
     return 0;
-}
-
-static unsigned poll_events(short revents)
-{
-    unsigned events = 0;
-    if (revents & POLLIN)
-        events |= WEIR_IN;
-    if (revents & POLLOUT)
-        events |= WEIR_OUT;
-    if (revents & POLLHUP)
-        events |= WEIR_HUP;
-    if (revents & (POLLERR | POLLNVAL))
-        events |= WEIR_ERR;
-#ifdef POLLRDHUP
-    if (revents & POLLRDHUP)
-        events |= WEIR_RDHUP;
-#endif
-    return events;
 }
 
 static int poll_wait(struct weir_loop *loop, int64_t timeout_ns)
@@ -117,7 +92,7 @@ static int poll_wait(struct weir_loop *loop, int64_t timeout_ns)
     struct poll    *p = loop->mechanism;
     struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000),
                             .tv_nsec = (long)(timeout_ns % 1000000000)};
-    int count = ppoll(p->fds, (nfds_t)p->count, timeout_ns < 0 ? NULL : &time, NULL);
+    int             count = ppoll(p->fds, (nfds_t)p->count, timeout_ns < 0 ? NULL : &time, NULL);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     if (count && p->fds[0].revents) {
@@ -128,7 +103,7 @@ static int poll_wait(struct weir_loop *loop, int64_t timeout_ns)
         if (!p->fds[i].revents)
             continue;
         count--;
-        ready_told(loop, p->handles[i], poll_events(p->fds[i].revents));
+        ready_told(loop, p->handles[i], poll_events_of(p->fds[i].revents));
     }
     return 0;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* uring.c - Linux io_uring: entries are filled as ops start, and one enter a turn submits, waits and
- * delivers. io_uring(7), io_uring_enter(2).
+/* uring.c - Linux io_uring: entries are filled as ops start, and one enter a turn submits, waits
+ * and delivers. io_uring(7), io_uring_enter(2).
  *
- * user_data is the op's address with a tag in its low bits; op->in.engine holds the value in use, so that
- * a cancel names exactly that. */
+ * user_data is the op's address with a tag in its low bits; op->in.engine holds the value in use,
+ * so that a cancel names exactly that. */
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include "../base/rest.h"
 #include "../os/linux_compat.h"
 #include "../os/os.h"
+#include "../os/poll_events.h"
 
 #define ENTRIES_USUAL 256
 
@@ -27,6 +27,10 @@ enum tag {
 };
 #define TAG_MASK UINT64_C(7)
 
+/* op->in.step of a poll: io_uring tells RDHUP to everyone. One that did not ask for it watches for
+ * changes then, by a multishot poll, and holds in its low bits what it found. */
+#define POLL_WATCHES 0x80
+
 struct uring {
     struct io_uring ring;
     struct msghdr  *messages; /* owned; one a submission slot, read by the kernel at submission */
@@ -36,7 +40,8 @@ struct uring {
     bool            wake_armed;
 };
 
-/* ---- Submission ---------------------------------------------------------------------------------------- */
+/* ---- Submission
+ * ---------------------------------------------------------------------------------------- */
 
 /* What enter said: 0 for everything that the next turn mends. */
 static int told(int result)
@@ -89,20 +94,8 @@ static void arm_wake(struct weir_loop *loop, struct uring *u)
     u->wake_armed = true;
 }
 
-static unsigned poll_mask(unsigned events)
-{
-    return (events & WEIR_IN ? POLLIN : 0u) | (events & WEIR_OUT ? POLLOUT : 0u) |
-           (events & WEIR_RDHUP ? POLLRDHUP : 0u);
-}
-
-static int64_t poll_events(int told_events)
-{
-    return (told_events & POLLIN ? WEIR_IN : 0) | (told_events & POLLOUT ? WEIR_OUT : 0) |
-           (told_events & POLLHUP ? WEIR_HUP : 0) | (told_events & POLLERR ? WEIR_ERR : 0) |
-           (told_events & POLLRDHUP ? WEIR_RDHUP : 0);
-}
-
-/* ---- One entry an op ------------------------------------------------------------------------------------ */
+/* ---- One entry an op
+ * ------------------------------------------------------------------------------------ */
 
 static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *entry,
                                  const struct rest *rest)
@@ -118,11 +111,13 @@ static const struct iovec *vector_of(const struct rest *rest)
     return (const struct iovec *)(const void *)rest->buffers;
 }
 
+/* No MSG_WAITALL for WEIR_ALL: the kernel would go on by itself, but swallow the error that ends
+ * it. */
 static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
-    int flags = (op->flags & WEIR_PEEK ? MSG_PEEK : 0) | (op->flags & WEIR_ALL ? MSG_WAITALL : 0);
+    int         flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
     if (!(op->handle->in.flags & HANDLE_SOCKET)) {
         if (rest.count)
             io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
@@ -140,7 +135,6 @@ static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct 
 {
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
-    int         flags = MSG_NOSIGNAL | (op->flags & WEIR_ALL ? MSG_WAITALL : 0);
     if (!(op->handle->in.flags & HANDLE_SOCKET)) {
         if (rest.count)
             io_uring_prep_writev(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
@@ -150,23 +144,23 @@ static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct 
         if (op->handle->in.kind == WEIR_HANDLE_PIPE)
             entry->rw_flags = RWF_NOSIGNAL;
     } else if (rest.count) {
-        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest), (unsigned)flags);
+        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest), MSG_NOSIGNAL);
     } else {
-        io_uring_prep_send(entry, descriptor, rest.data, rest.length, flags);
+        io_uring_prep_send(entry, descriptor, rest.data, rest.length, MSG_NOSIGNAL);
     }
 }
 
 static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
 {
-    unsigned mask = poll_mask(op->in.arg.events);
-    if (op->flags & WEIR_EDGE)
+    unsigned mask = (unsigned)poll_mask_of(op->in.arg.events);
+    if ((op->flags & WEIR_EDGE) || op->in.step == POLL_WATCHES)
         io_uring_prep_poll_multishot(entry, op->handle->in.descriptor, mask);
     else
         io_uring_prep_poll_add(entry, op->handle->in.descriptor, mask);
 }
 
-/* Off the issuer's path at once: an inline open of a FIFO would not wait for its other end, as open(2)
- * does everywhere else. */
+/* Off the issuer's path at once: an inline open of a FIFO would not wait for its other end, as
+ * open(2) does everywhere else. */
 static void fill_open(struct io_uring_sqe *entry, const struct weir_op *op)
 {
     unsigned mode = op->in.arg.open.mode;
@@ -248,8 +242,8 @@ static bool is_write(const struct weir_op *op)
            op->kind == WEIR_OP_WRITEV;
 }
 
-/* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux 6.18
- * its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
+/* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux
+ * 6.18 its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
 static bool by_poll(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
@@ -258,6 +252,14 @@ static bool by_poll(const struct weir_op *op)
     if (handle->in.flags & HANDLE_NONBLOCK)
         return is_read(op) || is_write(op);
     return handle->in.kind == WEIR_HANDLE_PIPE && is_write(op) && !os_has_nosignal();
+}
+
+/* After a transfer that stopped half way, io_uring leaves a file's position where it began: what
+ * moves it is done by direct calls, at once or on a worker. */
+static bool at_position(const struct weir_op *op)
+{
+    return handle_has_offsets(op->handle) && (is_read(op) || is_write(op)) &&
+           rest_of(op).offset == WEIR_STREAM;
 }
 
 static enum started start_by_poll(struct weir_loop *loop, struct weir_op *op)
@@ -288,6 +290,8 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
         return STARTED_OFFLOAD; /* a statx needs a buffer of its own; a worker's call needs none */
     if (by_poll(op))
         return start_by_poll(loop, op);
+    if (at_position(op))
+        return ready_start(loop, op);
     struct io_uring_sqe *entry = take_entry(u);
     if (!entry)
         return STARTED_BUSY;
@@ -297,7 +301,7 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
         op->result = WEIR_ENOTSUP;
         return STARTED_DONE;
     }
-    name_entry(entry, op, TAG_OP);
+    name_entry(entry, op, op->kind == WEIR_OP_POLL && op->in.step ? TAG_POLL : TAG_OP);
     return STARTED;
 }
 
@@ -315,18 +319,52 @@ static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
     io_uring_sqe_set_data64(entry, TAG_IGNORE);
 }
 
-/* ---- Harvest --------------------------------------------------------------------------------------------- */
+/* ---- Harvest
+ * --------------------------------------------------------------------------------------------- */
+
+/* One poll's end, or one telling. */
+static void end_poll(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    bool again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
+    op->in.step = 0;
+    if (again && op->in.cause) /* no telling ends one that goes on */
+        result = op->in.cause;
+    loop_event(loop, op, result, again && result >= 0 ? EVENT_AGAIN : 0, 0);
+}
 
 static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
 {
-    bool again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
+    unsigned asked = op->in.arg.events | WEIR_HUP | WEIR_ERR;
+    int64_t  events = cqe->res < 0 ? cqe->res : (int64_t)poll_events_of(cqe->res) & asked;
     op->served = WEIR_SERVED_KERNEL;
-    if (cqe->flags & IORING_CQE_F_MORE)
-        loop_event(loop, op, poll_events(cqe->res), EVENT_MORE, 0);
-    else if (cqe->res < 0 || (again && op->in.cause)) /* no telling ends one that goes on */
-        loop_event(loop, op, cqe->res < 0 ? cqe->res : op->in.cause, 0, 0);
-    else
-        loop_event(loop, op, poll_events(cqe->res), again ? EVENT_AGAIN : 0, 0);
+    if (cqe->flags & IORING_CQE_F_MORE) {
+        if (events)
+            loop_event(loop, op, events, EVENT_MORE, 0);
+    } else if (events || op->in.cause) {
+        end_poll(loop, op, events ? events : op->in.cause);
+    } else {
+        op->in.step = op->flags & WEIR_EDGE ? 0 : POLL_WATCHES;
+        loop_ask(loop, op);
+    }
+}
+
+/* A poll that watches for changes: the descriptor itself says what holds; then the watch has to
+ * end. */
+static void harvest_watch(struct weir_loop *loop, struct weir_op *op,
+                          const struct io_uring_cqe *cqe)
+{
+    int64_t found = op->in.step & ~POLL_WATCHES;
+    if (cqe->flags & IORING_CQE_F_MORE) {
+        int64_t events = found ? WEIR_EAGAIN : loop->sys->perform(op, PERFORM_TRY);
+        if (events > 0) {
+            op->in.step = (uint8_t)(POLL_WATCHES | events);
+            uring_cancel(loop, op);
+        }
+    } else if (found || op->in.cause) {
+        end_poll(loop, op, found ? found : op->in.cause);
+    } else {
+        loop_ask(loop, op);
+    }
 }
 
 static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
@@ -354,7 +392,9 @@ static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe
         harvest_op(loop, op, cqe);
         break;
     case TAG_POLL:
-        if (cqe->res < 0 || op->in.cause)
+        if (op->kind == WEIR_OP_POLL)
+            harvest_watch(loop, op, cqe);
+        else if (cqe->res < 0 || op->in.cause)
             loop_event(loop, op, op->in.cause ? op->in.cause : cqe->res, 0, 0);
         else
             loop_ask(loop, op);
@@ -388,10 +428,10 @@ static void harvest(struct weir_loop *loop, struct uring *u)
 
 static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
 {
-    struct uring             *u = loop->mechanism;
-    struct __kernel_timespec  time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-    struct io_uring_cqe      *first;
-    int                       error = enable(u);
+    struct uring            *u = loop->mechanism;
+    struct __kernel_timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+    struct io_uring_cqe     *first;
+    int                      error = enable(u);
     if (error < 0)
         return error;
     if (u->event_fd >= 0)
@@ -406,10 +446,12 @@ static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
     return told(error);
 }
 
-/* ---- Opening ---------------------------------------------------------------------------------------------- */
+/* ---- Opening
+ * ---------------------------------------------------------------------------------------------- */
 
 /* An embedded loop is told through its registered eventfd too: Linux 6.18 defers the signal of a
- * completion that itself came from an eventfd (the notifier), and loses all but the first of them. */
+ * completion that itself came from an eventfd (the notifier), and loses all but the first of
+ * them. */
 static void uring_wake(struct weir_loop *loop)
 {
     struct uring *u = loop->mechanism;

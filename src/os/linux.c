@@ -17,7 +17,8 @@
 #include "linux_compat.h"
 #include "os.h"
 
-/* ---- Waking ------------------------------------------------------------------------------------------ */
+/* ---- Waking
+ * ------------------------------------------------------------------------------------------ */
 
 int os_notifier_open(int ends[2])
 {
@@ -43,7 +44,8 @@ void os_notifier_clear(int end)
     while (taken < 0 && errno == EINTR);
 }
 
-/* ---- Descriptors ------------------------------------------------------------------------------------- */
+/* ---- Descriptors
+ * ------------------------------------------------------------------------------------- */
 
 int os_socket(int family, int type)
 {
@@ -73,7 +75,8 @@ int os_reopen_tty(int descriptor, int flags)
     return ours < 0 ? -errno : ours;
 }
 
-/* ---- Calls that never wait: preadv2(2), pwritev2(2) -------------------------------------------------- */
+/* ---- Calls that never wait: preadv2(2), pwritev2(2)
+ * -------------------------------------------------- */
 
 static const struct iovec *vector_of(const struct weir_buf *buffers)
 {
@@ -98,7 +101,7 @@ int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, 
     return result < 0 ? -errno : result;
 }
 
-static bool          nosignal;
+static bool           nosignal;
 static pthread_once_t nosignal_once = PTHREAD_ONCE_INIT;
 
 /* Before Linux 6.18 the signal is blocked around the write, and taken if it was the write's. */
@@ -157,7 +160,8 @@ int64_t os_stat_time(const struct stat *stat, enum os_stat_time which)
     return (int64_t)times[which]->tv_sec * 1000000000 + times[which]->tv_nsec;
 }
 
-/* ---- Signals ----------------------------------------------------------------------------------------- */
+/* ---- Signals
+ * ----------------------------------------------------------------------------------------- */
 
 static bool has(uint64_t mask, int number)
 {

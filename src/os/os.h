@@ -25,15 +25,15 @@ void    os_notifier_tell(int end);
 void    os_notifier_clear(int end);
 int     os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked);
 int     os_signals_take(int descriptor);
-int     os_socket(int family, int type);  /* close-on-exec, non-blocking; or WEIR_E* */
-int     os_accept(int listener);          /* the same */
-int     os_pipe(int ends[2]);             /* the same */
+int     os_socket(int family, int type); /* close-on-exec, non-blocking; or WEIR_E* */
+int     os_accept(int listener);         /* the same */
+int     os_pipe(int ends[2]);            /* the same */
 int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
 int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
 int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count);
 
-int     os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
-int     os_sync_data(int descriptor);             /* as fdatasync(2) */
+int os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
+int os_sync_data(int descriptor);             /* as fdatasync(2) */
 
 enum os_stat_time { OS_MODIFIED, OS_ACCESSED, OS_CHANGED };
 struct stat;

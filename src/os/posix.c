@@ -23,10 +23,12 @@ static uint64_t posix_now(struct weir_loop *loop)
 static void posix_close(struct weir_loop *loop, int descriptor)
 {
     (void)loop;
-    close(descriptor); /* never again on EINTR: Linux has closed it, and the number may be another's */
+    close(
+        descriptor); /* never again on EINTR: Linux has closed it, and the number may be another's */
 }
 
-/* ---- Sockets ---------------------------------------------------------------------------------------- */
+/* ---- Sockets
+ * ---------------------------------------------------------------------------------------- */
 
 static int set(int descriptor, int level, int name, int value)
 {
@@ -116,7 +118,8 @@ static int posix_pipe(struct weir_loop *loop, int ends[2])
     return os_pipe(ends);
 }
 
-/* ---- What a descriptor is ----------------------------------------------------------------------------- */
+/* ---- What a descriptor is
+ * ----------------------------------------------------------------------------- */
 
 static void classify_socket(struct weir_handle *handle)
 {
@@ -173,6 +176,10 @@ static int posix_classify(struct weir_handle *handle, bool own)
         return -errno;
     if (flags & O_NONBLOCK)
         handle->in.flags |= HANDLE_NONBLOCK;
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        handle->in.flags |= HANDLE_NO_OUT;
+    if ((flags & O_ACCMODE) == O_WRONLY)
+        handle->in.flags |= HANDLE_NO_IN;
     if (S_ISSOCK(stat.st_mode))
         classify_socket(handle);
     else if (S_ISREG(stat.st_mode) || S_ISBLK(stat.st_mode))

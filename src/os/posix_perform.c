@@ -11,6 +11,7 @@
 
 #include "../base/rest.h"
 #include "os.h"
+#include "poll_events.h"
 
 _Static_assert(sizeof(struct weir_buf) == sizeof(struct iovec) &&
                    offsetof(struct weir_buf, data) == offsetof(struct iovec, iov_base) &&
@@ -30,7 +31,8 @@ static bool is_ready(int descriptor, short events)
     return poll(&entry, 1, 0) > 0;
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------------- */
+/* ---- Bytes
+ * ------------------------------------------------------------------------------------------- */
 
 static bool receives(const struct weir_op *op)
 {
@@ -133,13 +135,14 @@ static int64_t move(const struct weir_op *op, enum perform how)
     return handle_has_offsets(op->handle) ? move_file_now(op, &rest) : move_now(op, &rest);
 }
 
-/* ---- Connections -------------------------------------------------------------------------------------- */
+/* ---- Connections
+ * -------------------------------------------------------------------------------------- */
 
 static int64_t perform_accept(const struct weir_op *op, enum perform how)
 {
     const struct weir_handle *listener = op->handle;
-    if (how == PERFORM_TRY && !(listener->in.flags & HANDLE_NONBLOCK) &&
-        !is_ready(listener->in.descriptor, POLLIN))
+    if (how == PERFORM_TRY && listener->in.kind == WEIR_HANDLE_LISTENER &&
+        !(listener->in.flags & HANDLE_NONBLOCK) && !is_ready(listener->in.descriptor, POLLIN))
         return WEIR_EAGAIN;
     return os_accept(listener->in.descriptor);
 }
@@ -152,15 +155,16 @@ static int64_t connect_begin(struct weir_op *op)
     bool blocks = before >= 0 && !(before & O_NONBLOCK);
     if (blocks)
         fcntl(descriptor, F_SETFL, before | O_NONBLOCK);
-    int64_t result = told(connect(descriptor, op->in.arg.address.data,
-                                  (socklen_t)op->in.arg.address.length));
+    int64_t result = told(
+        connect(descriptor, op->in.arg.address.data, (socklen_t)op->in.arg.address.length));
     if (blocks)
         fcntl(descriptor, F_SETFL, before);
     if (result == WEIR_EINPROGRESS || result == WEIR_EINTR) {
         op->in.step = 1;
         return WEIR_EAGAIN;
     }
-    return result == WEIR_EAGAIN ? WEIR_EBUSY : result; /* a unix backlog is full: nothing will tell */
+    return result == WEIR_EAGAIN ? WEIR_EBUSY
+                                 : result; /* a unix backlog is full: nothing will tell */
 }
 
 static int64_t perform_connect(struct weir_op *op)
@@ -173,33 +177,24 @@ static int64_t perform_connect(struct weir_op *op)
         return WEIR_EAGAIN;
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
+    if (!error) /* Linux keeps the socket "connecting" until it is called again */
+        connect(op->handle->in.descriptor, op->in.arg.address.data,
+                (socklen_t)op->in.arg.address.length);
     return -error;
 }
 
 static int64_t perform_poll(const struct weir_op *op)
 {
-    unsigned asked = op->in.arg.events;
-    short    mask = (short)((asked & WEIR_IN ? POLLIN : 0) | (asked & WEIR_OUT ? POLLOUT : 0));
-#ifdef POLLRDHUP
-    mask = (short)(mask | (asked & WEIR_RDHUP ? POLLRDHUP : 0));
-#endif
-    struct pollfd entry = {.fd = op->handle->in.descriptor, .events = mask};
+    struct pollfd entry = {.fd = op->handle->in.descriptor,
+                           .events = poll_mask_of(op->in.arg.events)};
     int           count = poll(&entry, 1, 0);
     if (count <= 0)
         return count < 0 ? -errno : WEIR_EAGAIN;
-    if (entry.revents & POLLNVAL)
-        return WEIR_EBADF;
-    int64_t events = (entry.revents & POLLIN ? WEIR_IN : 0) |
-                     (entry.revents & POLLOUT ? WEIR_OUT : 0) |
-                     (entry.revents & POLLHUP ? WEIR_HUP : 0) |
-                     (entry.revents & POLLERR ? WEIR_ERR : 0);
-#ifdef POLLRDHUP
-    events |= entry.revents & POLLRDHUP ? WEIR_RDHUP : 0;
-#endif
-    return events;
+    return entry.revents & POLLNVAL ? WEIR_EBADF : (int64_t)poll_events_of(entry.revents);
 }
 
-/* ---- Files -------------------------------------------------------------------------------------------- */
+/* ---- Files
+ * -------------------------------------------------------------------------------------------- */
 
 int posix_open_flags(unsigned mode)
 {
@@ -265,7 +260,8 @@ static int64_t perform_fstat(const struct weir_op *op)
         .user = stat.st_uid,
         .group = stat.st_gid,
         .block_size = (uint32_t)stat.st_blksize,
-        .kind = kind == WEIR_HANDLE_OTHER || kind == WEIR_HANDLE_STREAM ? op->handle->in.kind : kind,
+        .kind = kind == WEIR_HANDLE_OTHER || kind == WEIR_HANDLE_STREAM ? op->handle->in.kind
+                                                                        : kind,
     };
     return 0;
 }
