@@ -37,6 +37,8 @@ int main(void)
         error = weir_listen(&listener, loop, &address.data, address.length, 0, 0);
     if (error != 0) {
         fprintf(stderr, "cancel: %s\n", weir_error_text(error));
+        if (loop)
+            weir_loop_close(loop, 0);
         return 1;
     }
     weir_timer(&timer, loop, 3600 * WEIR_SECOND, 0, on_done);

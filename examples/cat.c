@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cat.c - writes files to the standard output, one after the other: `cat FILE...`, - is the input. */
+/* cat.c - writes files to the standard output, one after another: `cat FILE...`, - is the input. */
 #include <stdio.h>
 #include <string.h>
 #include <weir.h>

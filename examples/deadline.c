@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* deadline.c - a connect and a receive, each bounded in time; this server accepts but never speaks. */
+/* deadline.c - a connect and a receive, bounded in time, with a server that never speaks. */
 #include <stdio.h>
 #include <sys/socket.h>
 #include <weir.h>
@@ -49,6 +49,8 @@ int main(void)
         error = weir_socket(&client, loop, AF_INET, SOCK_STREAM, 0);
     if (error != 0) {
         fprintf(stderr, "deadline: %s\n", weir_error_text(error));
+        if (loop)
+            weir_loop_close(loop, 0);
         return 1;
     }
     start_ns = weir_now(loop);

@@ -3,9 +3,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <weir.h>
 
-struct conn {
+struct conn { /* accepted into its own memory, by the op that receives from then on */
     struct weir_handle sock;
     struct weir_op     recv, send;
     char               buf[16384]; /* what was received, until all of it is sent */
@@ -27,12 +28,16 @@ static void on_moved(struct weir_op *op)
         weir_recv(&c->recv, &c->sock, c->buf, sizeof c->buf, 0, on_moved);
 }
 
-/* A connection is accepted into its own memory, by the op that receives for it from then on. */
+static struct conn *conn_new(void)
+{
+    struct conn *c = malloc(sizeof *c);
+    return c ? memset(c, 0, offsetof(struct conn, buf)) : NULL;
+}
+
 static void on_accept(struct weir_op *op)
 {
-    struct conn *c = weir_of(op, struct conn, recv);
-    struct conn *next = op->result == 0 ? calloc(1, sizeof *next) : NULL;
-    if (next)
+    struct conn *c = weir_of(op, struct conn, recv), *next;
+    if (op->result == 0 && (next = conn_new()))
         weir_accept(&next->recv, op->handle, &next->sock, 0, on_accept);
     if (op->result == 0)
         weir_recv(&c->recv, &c->sock, c->buf, sizeof c->buf, 0, on_moved);
@@ -51,7 +56,6 @@ int main(int argc, char **argv)
     struct weir_handle  listener = {0};
     struct weir_loop   *loop = NULL;
     struct weir_address at;
-    struct weir_stats   stats;
     char                text[160];
     snprintf(text, sizeof text, "127.0.0.1:%s", argc == 2 ? argv[1] : "");
     if (weir_address_parse(&at, text) != 0)
@@ -59,22 +63,18 @@ int main(int argc, char **argv)
     int error = weir_loop_open(&loop, NULL);
     if (error || (error = weir_listen(&listener, loop, &at.data, at.length, 0, WEIR_NODELAY))) {
         fprintf(stderr, "echo: %s: %s\n", loop ? text : "WEIR_ENGINE", weir_error_text(error));
+        weir_loop_close(loop, 0);
         return 1;
     }
     weir_local_address(&listener, &at);
     weir_address_format(&at, text, sizeof text);
     printf("listening on %s (%s)\n", text, weir_loop_engine(loop));
     fflush(stdout);
-    struct conn *first = calloc(1, sizeof *first);
+    struct conn *first = conn_new();
     if (first)
         weir_accept(&first->recv, &listener, &first->sock, 0, on_accept);
     weir_signal(&interrupt, loop, SIGINT, 0, on_signal);
     weir_signal(&terminate, loop, SIGTERM, 0, on_signal);
     weir_run(loop, WEIR_UNTIL_DONE);
-    weir_loop_stats(loop, &stats);
-    for (int i = WEIR_SERVED_AT_ONCE; getenv("WEIR_STATS") && i < WEIR_SERVED_KINDS; i++)
-        fprintf(stderr, "%s%s %llu%s", i == WEIR_SERVED_AT_ONCE ? "served: " : ", ",
-                weir_served_name((enum weir_served)i), (unsigned long long)stats.served[i],
-                i + 1 == WEIR_SERVED_KINDS ? "\n" : "");
     return weir_loop_close(loop, WEIR_SECOND) == 0 ? 0 : 1;
 }

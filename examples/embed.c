@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* embed.c - weir inside a program that has a poll(2) loop of its own; the two talk through pipes. */
+/* embed.c - weir inside a program with a poll(2) loop of its own; the two talk through pipes. */
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static void on_outer_readable(void)
         close(to_weir[1]); /* weir reads the end then, and has nothing left to do */
 }
 
-/* How long poll() may sleep, in its milliseconds; rounded up, so that it does not wake too early. */
+/* How long poll() may sleep, in its milliseconds; rounded up, so as not to wake too early. */
 static int timeout_ms(struct weir_loop *loop)
 {
     int64_t ns = weir_loop_timeout(loop);

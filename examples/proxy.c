@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proxy.c - a TCP proxy: `proxy PORT ADDRESS:PORT` carries bytes, and ends of streams, both ways. */
+/* proxy.c - a TCP proxy: `proxy PORT ADDRESS:PORT` carries bytes and ends of streams both ways. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,6 +12,7 @@ struct pair {
     int                ended; /* of the two directions */
 };
 static struct weir_address target;
+static struct weir_loop   *loop;
 
 static void on_closed(struct weir_handle *sock)
 {
@@ -50,7 +51,7 @@ static void on_accept(struct weir_op *op)
         weir_accept(&next->op[0], op->handle, &next->sock[0], 0, on_accept);
     p->op[0].user = p->op[1].user = p->sock[0].user = p->sock[1].user = p;
     weir_recv(&p->op[0], &p->sock[0], p->buf[0], sizeof p->buf[0], 0, on_moved);
-    if (weir_socket(&p->sock[1], p->sock[0].loop, family, SOCK_STREAM, WEIR_NODELAY) == 0)
+    if (weir_socket(&p->sock[1], loop, family, SOCK_STREAM, WEIR_NODELAY) == 0)
         weir_connect(&p->op[1], &p->sock[1], &target.data, target.length, 0, on_moved);
     else
         weir_close(&p->sock[0], on_closed);
@@ -59,7 +60,6 @@ static void on_accept(struct weir_op *op)
 int main(int argc, char **argv)
 {
     struct weir_handle  listener = {0};
-    struct weir_loop   *loop = NULL;
     struct weir_address at;
     char                text[160];
     snprintf(text, sizeof text, "127.0.0.1:%s", argc == 3 ? argv[1] : "");

@@ -65,6 +65,8 @@ int main(void)
     }
     if (error != 0) {
         fprintf(stderr, "readiness: %s\n", weir_error_text(error));
+        if (loop)
+            weir_loop_close(loop, 0);
         return 1;
     }
     weir_timer(&later, loop, 0, 0, on_later);

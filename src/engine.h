@@ -316,6 +316,8 @@ int  loop_admit(const struct weir_loop *loop, const char *call);
 void loop_settle(struct weir_loop *loop, int rounds);
 void loop_doom(const struct weir_op *op, const char *call, const char *sentence);
 
+void see_served(const struct weir_loop *loop, FILE *file);
+
 void timers_fire(struct weir_loop *loop);
 
 /* As weir_loop_open(); `refusal` (or NULL) gets the last refused engine when none could be had. */

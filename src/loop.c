@@ -116,6 +116,7 @@ static struct weir_loop *loop_create(const struct weir_options *options)
     loop->options.allocator = NULL;
     loop->options.engine = NULL;
     loop->stats.bytes = sizeof *loop;
+    os_watch_forks();
     loop->generation = os_fork_generation();
     loop->none.loop = loop;
     loop->none.in.descriptor = -1;
@@ -189,6 +190,8 @@ static void close_leftovers(struct weir_loop *loop)
 
 int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
 {
+    if (!loop)
+        return 0;
     int error = loop_admit(loop, "weir_loop_close");
     if (error)
         return error;
@@ -216,6 +219,8 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
         wait_ns = left_ns > INT64_MAX ? -1 : (int64_t)left_ns;
     }
     offload_finish(loop);
+    if (getenv("WEIR_STATS"))
+        see_served(loop, stderr);
     signal_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);

@@ -37,6 +37,15 @@ void weir_loop_stats(const struct weir_loop *loop, struct weir_stats *stats)
     stats->timers = loop->timers.count - (loop->pace.in.heap_slot ? 1 : 0);
 }
 
+/* How the ops of the loop's life were served, as $WEIR_STATS asks for. */
+void see_served(const struct weir_loop *loop, FILE *file)
+{
+    for (int who = WEIR_SERVED_AT_ONCE; who < WEIR_SERVED_KINDS; who++)
+        fprintf(file, "%s %s %" PRIu64, who == WEIR_SERVED_AT_ONCE ? "served:" : ",",
+                weir_served_name((enum weir_served)who), loop->stats.served[who]);
+    fputc('\n', file);
+}
+
 /* ---- The dump
  * ---------------------------------------------------------------------------------------- */
 

@@ -49,6 +49,8 @@ static inline struct rest rest_of_vector(const struct weir_op *op)
         skip -= buffers->length;
         buffers++, count--;
     }
+    while (count && !buffers[count - 1].length)
+        count--; /* what is empty at the end is nothing to wait for */
     if (!count)
         return rest;
     if (skip || count == 1 || buffers->length > TRANSFER_MAX) {

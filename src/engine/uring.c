@@ -367,6 +367,13 @@ static void harvest_watch(struct weir_loop *loop, struct weir_op *op,
     }
 }
 
+/* Linux's own codes for a call that a signal is to restart, ERESTARTSYS and its kin, leak out of a
+ * cancelled open. */
+static int result_of(const struct io_uring_cqe *cqe)
+{
+    return cqe->res <= -512 && cqe->res >= -516 ? -EINTR : cqe->res;
+}
+
 static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
 {
     if (op->kind == WEIR_OP_POLL) {
@@ -380,7 +387,7 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
         return;
     }
     op->served = WEIR_SERVED_KERNEL;
-    loop_event(loop, op, cqe->res, 0, 0);
+    loop_event(loop, op, result_of(cqe), 0, 0);
 }
 
 static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe)

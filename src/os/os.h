@@ -12,6 +12,7 @@ const void *os_thread_self(void);
 
 /* Changes in a forked child. */
 unsigned os_fork_generation(void);
+void     os_watch_forks(void); /* before the first of these counts */
 
 /* One performing switch for all engines: struct system's perform. */
 int64_t posix_perform(struct weir_op *op, enum perform how);

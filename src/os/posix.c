@@ -23,8 +23,7 @@ static uint64_t posix_now(struct weir_loop *loop)
 static void posix_close(struct weir_loop *loop, int descriptor)
 {
     (void)loop;
-    close(
-        descriptor); /* never again on EINTR: Linux has closed it, and the number may be another's */
+    close(descriptor); /* once, also on EINTR: it is closed, and the number may be another's */
 }
 
 /* ---- Sockets

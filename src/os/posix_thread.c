@@ -27,9 +27,13 @@ static void watch_forks(void)
     pthread_atfork(NULL, NULL, forked);
 }
 
-unsigned os_fork_generation(void)
+void os_watch_forks(void)
 {
     pthread_once(&generation_once, watch_forks);
+}
+
+unsigned os_fork_generation(void)
+{
     return generation;
 }
 
