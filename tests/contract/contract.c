@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* contract.c - the harness's main program: picks the cases, runs each in its process, and opens and
+ * closes the books around it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "ledger.h"
+
+#define EXIT_SKIPPED 77
+#define CLOSE_TIMEOUT (20 * WEIR_SECOND)
+
+/* The case that this process runs; for what has no contract at hand. */
+static struct contract running;
+
+/* ------------------------------------------------------------------------------------------------
+ * Verdicts
+ * ---------------------------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+void contract_fail(const char *file, int line, const char *format, ...)
+{
+    char    text[1000];
+    va_list arguments;
+    int     used = snprintf(text, sizeof text, "FAIL %s:%d: ", base_name(file), line);
+    va_start(arguments, format);
+    vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
+    va_end(arguments);
+    host_report(text);
+    host_leave(1);
+}
+
+void contract_skip(const char *file, int line, const char *reason)
+{
+    char text[1000];
+    (void)file, (void)line;
+    snprintf(text, sizeof text, "skip %s", reason);
+    host_report(text);
+    host_leave(0);
+}
+
+void contract_check_equal(const char *file, int line, const char *text, int64_t a, int64_t b)
+{
+    if (a == b)
+        return;
+    contract_fail(file, line, "%s: %lld%s%s is not %lld%s%s", text, (long long)a, a < 0 ? " " : "",
+                  a < 0 ? weir_error_name(a) : "", (long long)b, b < 0 ? " " : "",
+                  b < 0 ? weir_error_name(b) : "");
+}
+
+void contract_check_result(const char *file, int line, const char *text, const struct weir_op *op,
+                           int64_t expected)
+{
+    if (!weir_ended(op))
+        contract_fail(file, line, "%s (%s) has not ended", text, weir_op_name(op->kind));
+    if (op->result == expected)
+        return;
+    contract_fail(file, line, "%s (%s) ended %lld %s, expected %lld %s", text,
+                  weir_op_name(op->kind), (long long)op->result, weir_error_name(op->result),
+                  (long long)expected, weir_error_name(expected));
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * The loop
+ * ---------------------------------------------------------------------------------------------- */
+
+void contract_run(struct contract *c)
+{
+    CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), 0);
+}
+
+int64_t contract_await(struct contract *c, struct weir_op *op)
+{
+    while (!weir_ended(op)) {
+        int left = weir_run(c->loop, WEIR_ONCE);
+        if (left < 0)
+            contract_fail(__FILE__, __LINE__, "weir_run() returned %s", weir_error_name(left));
+        if (left == 0 && !weir_ended(op) && !(op->flags & WEIR_BACKGROUND))
+            contract_fail(__FILE__, __LINE__,
+                          "weir_run() says that nothing is pending, but a %s has not ended",
+                          weir_op_name(op->kind));
+    }
+    return op->result;
+}
+
+void contract_until(struct contract *c, const int *count, int at_least)
+{
+    while (*count < at_least) {
+        int left = weir_run(c->loop, WEIR_ONCE);
+        if (left < 0)
+            contract_fail(__FILE__, __LINE__, "weir_run() returned %s", weir_error_name(left));
+        if (left == 0 && *count < at_least)
+            contract_fail(__FILE__, __LINE__,
+                          "weir_run() says that nothing is pending, but only %d of %d came", *count,
+                          at_least);
+    }
+}
+
+void contract_close(struct contract *c, struct weir_handle *handle)
+{
+    CHECK_EQ(weir_close(handle, NULL), 0);
+    while (weir_handle_kind(handle) != WEIR_HANDLE_NONE)
+        CHECK(weir_run(c->loop, WEIR_ONCE) >= 0);
+}
+
+int contract_open(struct contract *c, struct weir_loop **loop, const struct weir_options *options)
+{
+    struct weir_options chosen = options ? *options : c->options;
+    if (!chosen.engine)
+        chosen.engine = c->engine;
+    if (!chosen.allocator)
+        chosen.allocator = ledger_allocator();
+    return weir_loop_open(loop, &chosen);
+}
+
+void contract_loop_close(struct contract *c, struct weir_loop *loop)
+{
+    (void)c;
+    CHECK_EQ(weir_loop_close(loop, CLOSE_TIMEOUT), 0);
+}
+
+unsigned contract_count(unsigned n)
+{
+    const char *text = getenv("CONTRACT_SCALE");
+    double      scale = text ? strtod(text, NULL) : 1;
+    if (!(scale > 0 && scale < 1))
+        return n;
+    unsigned scaled = (unsigned)((double)n * scale);
+    return scaled ? scaled : 1;
+}
+
+bool contract_sanitized(const char *name)
+{
+    return strstr(CONTRACT_SANITIZE, name) != NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Around a case
+ * ---------------------------------------------------------------------------------------------- */
+
+struct job {
+    const struct contract_case *wanted;
+    struct contract             contract;
+};
+
+void harness_time_up(unsigned limit_s)
+{
+    char text[200];
+    snprintf(text, sizeof text, "FAIL %s:%d: not done within %u s", base_name(__FILE__), __LINE__,
+             limit_s);
+    host_report(text);
+    if (running.loop)
+        weir_loop_dump(running.loop, stderr);
+}
+
+void harness_open(struct contract *c, unsigned flags)
+{
+    c->loop = NULL;
+    c->options = (struct weir_options){.engine = c->engine, .allocator = ledger_allocator()};
+    if (!(flags & CONTRACT_OWN_LOOP))
+        CHECK_EQ(weir_loop_open(&c->loop, &c->options), 0);
+}
+
+/* What must hold of the loop that the case leaves, and closes it. */
+static void close_loop(struct contract *c, unsigned flags)
+{
+    struct weir_stats stats;
+    if (!c->loop)
+        return;
+    weir_loop_stats(c->loop, &stats);
+    if (!(flags & CONTRACT_LEAVES_PENDING)) {
+        if (stats.pending || stats.pending_background) {
+            weir_loop_dump(c->loop, stderr);
+            contract_fail(__FILE__, __LINE__, "the case left %u ops pending, %u in the background",
+                          stats.pending, stats.pending_background);
+        }
+        CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), 0);
+    }
+    struct weir_loop *loop = c->loop;
+    CHECK_EQ(weir_loop_close(loop, CLOSE_TIMEOUT), 0);
+    c->loop = NULL;
+}
+
+static void run_books(void *argument, const char *directory)
+{
+    struct job *job = argument;
+    unsigned    flags = job->wanted->flags;
+    running = job->contract;
+    running.directory = directory;
+    ledger_begin();
+    struct host_holdings *before = host_holdings();
+    harness_open(&running, flags);
+    job->wanted->run(&running);
+    close_loop(&running, flags);
+    contract_fd_release(&running);
+    ledger_check(!(flags & CONTRACT_NO_LEDGER_HEAP));
+    const char *difference = host_compare(before);
+    if (difference)
+        contract_fail(__FILE__, __LINE__, "%s", difference);
+    ledger_end();
+    host_report("ok");
+    host_leave(0);
+}
+
+void harness_run(struct host_outcome *outcome, const struct contract *c,
+                 const struct contract_case *wanted, unsigned limit_s)
+{
+    struct job job = {wanted, *c};
+    job.contract.name = wanted->name;
+    host_run(outcome, run_books, &job, limit_s);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * Which cases, and their sum
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Whether text is the pattern, in which one * stands for anything. */
+static bool matches(const char *pattern, const char *text)
+{
+    const char *star = strchr(pattern, '*');
+    if (!star)
+        return !strcmp(pattern, text);
+    size_t before = (size_t)(star - pattern), after = strlen(star + 1), length = strlen(text);
+    return length >= before + after && !strncmp(pattern, text, before) &&
+           !strcmp(star + 1, text + length - after);
+}
+
+/* Whether tests/skips.txt has a row "topic.case engine reason" for it; the engine may be * for all,
+ * or ? for all where the machine decides. */
+static bool skip_is_declared(const struct contract *c, const char *reason)
+{
+    const char *path = getenv("CONTRACT_SKIPS");
+    FILE       *file = fopen(path ? path : CONTRACT_SKIPS_PATH, "r");
+    char        line[1000], name[200], wanted[200], engine[100], why[800];
+    bool        found = false;
+    if (!file)
+        return false;
+    snprintf(name, sizeof name, "%s.%s", c->topic, c->name);
+    while (!found && fgets(line, sizeof line, file))
+        found = sscanf(line, "%199s %99s %799[^\n]", wanted, engine, why) == 3 &&
+                matches(wanted, name) && !strcmp(why, reason) &&
+                (!strcmp(engine, c->engine) || !strcmp(engine, "*") || !strcmp(engine, "?"));
+    fclose(file);
+    return found;
+}
+
+struct sum {
+    unsigned passed, failed, skipped;
+};
+
+static void run_one(struct contract *c, const struct contract_case *wanted, struct sum *sum)
+{
+    struct host_outcome outcome;
+    const char         *name = wanted->name;
+    unsigned limit_s = HOST_LIMIT_S * (contract_sanitized("thread") ? 3 : 1);
+    if (wanted->flags & CONTRACT_SLOW)
+        limit_s *= 4;
+    c->name = name;
+    harness_run(&outcome, c, wanted, limit_s);
+    if (!strcmp(outcome.verdict, "ok")) {
+        sum->passed++;
+        printf("ok   %s\n", name);
+    } else if (!strncmp(outcome.verdict, "skip ", 5)) {
+        bool declared = skip_is_declared(c, outcome.verdict + 5);
+        sum->skipped += declared;
+        sum->failed += !declared;
+        printf(declared ? "skip %s: %s\n" : "FAIL %s: skipped, but not in skips.txt: %s\n", name,
+               outcome.verdict + 5);
+    } else {
+        sum->failed++;
+        printf("FAIL %s: %s\n", name, outcome.verdict + strlen("FAIL "));
+    }
+    fflush(stdout);
+}
+
+static void print_refusal(void *argument)
+{
+    struct weir_engine_info engines[32];
+    int                     room = sizeof engines / sizeof *engines;
+    int                     count = weir_engine_list(engines, (size_t)room);
+    for (int i = 0; i < count && i < room; i++)
+        if (!strcmp(engines[i].name, argument) && engines[i].refused)
+            fputs(engines[i].reason, stderr);
+}
+
+struct arguments {
+    const char *engine, *name;
+    bool        list;
+};
+
+static bool read_arguments(int count, char **words, struct arguments *a)
+{
+    *a = (struct arguments){.engine = "poll"};
+    for (int i = 1; i < count; i++) {
+        if (!strcmp(words[i], "--list"))
+            a->list = true;
+        else if (!strcmp(words[i], "--engine") && i + 1 < count)
+            a->engine = words[++i];
+        else if (!strcmp(words[i], "--case") && i + 1 < count)
+            a->name = words[++i];
+        else
+            return false;
+    }
+    return true;
+}
+
+static const char *topic_of(const char *program)
+{
+    const char *name = base_name(program);
+    return !strncmp(name, "contract-", 9) ? name + 9 : name;
+}
+
+int main(int count, char **words)
+{
+    struct arguments a;
+    struct sum       sum = {0};
+    if (!read_arguments(count, words, &a)) {
+        fprintf(stderr, "usage: %s [--engine NAME] [--case NAME] [--list]\n", words[0]);
+        return 2;
+    }
+    if (a.list) {
+        for (const struct contract_case *at = contract_cases; at->name; at++)
+            puts(at->name);
+        return 0;
+    }
+    host_prepare();
+    /* Asked in a process of its own, so that the cases start from one that never used weir. */
+    char refusal[200];
+    host_fork(print_refusal, (void *)(uintptr_t)a.engine, refusal, sizeof refusal);
+    if (refusal[0]) {
+        printf("skip every case: %s cannot run here: %s\n", a.engine, refusal);
+        return EXIT_SKIPPED;
+    }
+    struct contract c = {.engine = a.engine, .topic = topic_of(words[0])};
+    bool            found = false;
+    for (const struct contract_case *at = contract_cases; at->name; at++) {
+        if (a.name && strcmp(a.name, at->name) != 0)
+            continue;
+        found = true;
+        run_one(&c, at, &sum);
+    }
+    if (a.name && !found) {
+        fprintf(stderr, "%s: no case is named %s\n", words[0], a.name);
+        return 2;
+    }
+    printf("%u passed, %u failed, %u skipped\n", sum.passed, sum.failed, sum.skipped);
+    return sum.failed ? 1 : sum.passed ? 0 : EXIT_SKIPPED;
+}

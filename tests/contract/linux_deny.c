@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* linux_deny.c - system calls that fail on demand: seccomp filters, written out by hand. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "contract.h"
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__i386__)
+#define ARCHITECTURE AUDIT_ARCH_I386
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
+#define ANSWER(value) BPF_STMT(BPF_RET | BPF_K, (value))
+#define FAIL_WITH(error) ANSWER(SECCOMP_RET_ERRNO | ((uint32_t)(error)&SECCOMP_RET_DATA))
+/* Goes on when the loaded word is `value`, else skips so many instructions. */
+#define EXPECT(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, (skip))
+/* The low half of an argument, on little-endian machines. */
+#define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+
+static void install(struct sock_filter *filter, unsigned short length)
+{
+    struct sock_fprog program = {.len = length, .filter = filter};
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), 0);
+}
+
+void contract_deny(int number, int error)
+{
+    struct sock_filter filter[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        EXPECT(ARCHITECTURE, 3),
+        LOAD(offsetof(struct seccomp_data, nr)),
+        EXPECT(number, 1),
+        FAIL_WITH(error),
+        ANSWER(SECCOMP_RET_ALLOW),
+    };
+    install(filter, sizeof filter / sizeof *filter);
+}
+
+void contract_deny_when(int number, unsigned argument, uint32_t value, int error)
+{
+    struct sock_filter filter[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        EXPECT(ARCHITECTURE, 5),
+        LOAD(offsetof(struct seccomp_data, nr)),
+        EXPECT(number, 3),
+        LOAD(ARGUMENT(argument)),
+        EXPECT(value, 1),
+        FAIL_WITH(error),
+        ANSWER(SECCOMP_RET_ALLOW),
+    };
+    install(filter, sizeof filter / sizeof *filter);
+}
+
+void contract_deny_threads(void)
+{
+    /* clone() also forks: only its calls that share memory as a thread does are denied. */
+    struct sock_filter filter[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        EXPECT(ARCHITECTURE, 7),
+        LOAD(offsetof(struct seccomp_data, nr)),
+        EXPECT(SYS_clone3, 1),
+        FAIL_WITH(EAGAIN),
+        EXPECT(SYS_clone, 3),
+        LOAD(ARGUMENT(0)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1),
+        FAIL_WITH(EAGAIN),
+        ANSWER(SECCOMP_RET_ALLOW),
+    };
+    install(filter, sizeof filter / sizeof *filter);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* refusal.c - mechanisms that are denied, rings that are too small: what weir says, and does
+ * instead. */
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "contract.h"
+
+#define ENGINES 32
+#define PAIRS 200
+
+/* ------------------------------------------------------------------------------------------------
+ * Denied mechanisms. Each case runs on every engine: those that are not denied must not mind.
+ * ---------------------------------------------------------------------------------------------- */
+
+static const struct weir_engine_info *find_engine(const struct weir_engine_info *engines, int count,
+                                                  const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(engines[i].name, name))
+            return &engines[i];
+    contract_fail(__FILE__, __LINE__, "weir_engine_list() does not tell of %s", name);
+}
+
+/* A loop on this engine (NULL: the default) works. */
+static void check_works(struct contract *c, const char *engine)
+{
+    struct weir_options options = {.engine = engine};
+    struct weir_handle  handle = {0};
+    struct weir_op      recv = {0};
+    char                byte;
+    CHECK_EQ(weir_loop_open(&c->loop, &options), 0);
+    if (engine)
+        CHECK(!strcmp(weir_loop_engine(c->loop), engine));
+    int peer = contract_tcp_peer(c, &handle);
+    weir_recv(&recv, &handle, &byte, 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_raw_send(peer, "x", 1);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    contract_close(c, &handle);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+    contract_raw_close(peer);
+}
+
+/* The engines whose names begin with `denied` are refused for `error`, with words in the reason;
+ * the others, and the default, work. */
+static void check_denied(struct contract *c, const char *denied, int error, const char *words)
+{
+    static struct weir_engine_info engines[ENGINES], refusals[ENGINES];
+    struct weir_options            options = {.engine = c->engine};
+    int                            count = weir_engine_list(engines, ENGINES);
+    CHECK(count > 0 && count <= ENGINES);
+    for (int i = 0; i < count; i++) {
+        if (strncmp(engines[i].name, denied, strlen(denied)) != 0)
+            continue;
+        CHECK_EQ(engines[i].refused, error);
+        CHECK(!engines[i].is_default);
+        if (!strstr(engines[i].reason, words))
+            contract_fail(__FILE__, __LINE__, "the reason lacks \"%s\": %s", words,
+                          engines[i].reason);
+    }
+    if (!strncmp(c->engine, denied, strlen(denied))) {
+        c->loop = (struct weir_loop *)&options; /* must be cleared */
+        CHECK_EQ(weir_loop_open(&c->loop, &options),
+                 error == WEIR_ENOMEM ? WEIR_ENOMEM : WEIR_ENOENGINE);
+        CHECK(c->loop == NULL);
+    } else {
+        CHECK_EQ(find_engine(engines, count, c->engine)->refused, 0);
+        check_works(c, c->engine);
+    }
+    check_works(c, NULL);
+    /* The default keeps what was refused before it. */
+    options.engine = NULL;
+    CHECK_EQ(weir_loop_open(&c->loop, &options), 0);
+    int kept = weir_loop_refusals(c->loop, refusals, ENGINES);
+    for (int i = 0; i < kept; i++) {
+        CHECK(refusals[i].refused < 0);
+        CHECK(refusals[i].reason[0] != '\0');
+    }
+    if (!strcmp(denied, "io_uring")) /* weir's first choice */
+        CHECK_EQ(find_engine(refusals, kept, denied)->refused, error);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+}
+
+static void uring_eperm(struct contract *c)
+{
+    contract_deny(SYS_io_uring_setup, EPERM);
+    check_denied(c, "io_uring", WEIR_EPERM, "denied");
+}
+
+static void uring_enosys(struct contract *c)
+{
+    contract_deny(SYS_io_uring_setup, ENOSYS);
+    check_denied(c, "io_uring", WEIR_ENOSYS, "no io_uring");
+}
+
+static void uring_enomem(struct contract *c)
+{
+    contract_deny(SYS_io_uring_setup, ENOMEM);
+    check_denied(c, "io_uring", WEIR_ENOMEM, "memory");
+}
+
+/* A kernel whose ring cannot say which ops it has lacks some that weir needs. */
+static void op_missing(struct contract *c)
+{
+    enum { REGISTER_PROBE = 8 }; /* io_uring_register(2) */
+    contract_deny_when(SYS_io_uring_register, 1, REGISTER_PROBE, EINVAL);
+    check_denied(c, "io_uring", WEIR_ENOSYS, "Linux");
+}
+
+static void epoll_denied(struct contract *c)
+{
+    contract_deny(SYS_epoll_create1, EPERM);
+    check_denied(c, "epoll", WEIR_EPERM, "epoll_create1");
+}
+
+static void all_denied_clear_error(struct contract *c)
+{
+    static struct weir_engine_info engines[ENGINES];
+    struct weir_options            options = {.engine = c->engine};
+    contract_deny(SYS_io_uring_setup, EPERM);
+    contract_deny(SYS_epoll_create1, EPERM);
+    contract_deny(SYS_eventfd2, EPERM);
+    contract_deny(SYS_pipe2, EPERM);
+    c->loop = (struct weir_loop *)&options;
+    CHECK_EQ(weir_loop_open(&c->loop, NULL), WEIR_ENOENGINE);
+    CHECK(c->loop == NULL);
+    CHECK_EQ(weir_loop_open(&c->loop, &options), WEIR_ENOENGINE);
+    CHECK(c->loop == NULL);
+    int count = weir_engine_list(engines, ENGINES);
+    for (int i = 0; i < count; i++) {
+        CHECK(engines[i].refused < 0);
+        CHECK(!engines[i].is_default);
+        CHECK(engines[i].reason[0] != '\0');
+    }
+    /* Nothing is left of the attempts. */
+    CHECK_EQ(contract_heap().blocks, 0);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * A ring that is too small for what is asked of it
+ * ---------------------------------------------------------------------------------------------- */
+
+struct pairs {
+    struct weir_handle handles[PAIRS];
+    struct weir_op     recvs[PAIRS], sends[PAIRS];
+    char               bytes[PAIRS];
+    int                peers[PAIRS];
+};
+
+static void open_small(struct contract *c, struct pairs *p)
+{
+    struct weir_options options = {.ring_entries = 2};
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    for (int i = 0; i < PAIRS; i++)
+        p->peers[i] = contract_unix_peer(c, &p->handles[i]);
+}
+
+static void close_pairs(struct contract *c, struct pairs *p)
+{
+    for (int i = 0; i < PAIRS; i++) {
+        CHECK_EQ(weir_close(&p->handles[i], contract_closed), 0);
+        contract_raw_close(p->peers[i]);
+    }
+    contract_run(c);
+}
+
+/* More is asked at once than the submission queue holds. */
+static void sq_full(struct contract *c)
+{
+    static struct pairs p;
+    open_small(c, &p);
+    for (int lap = 0; lap < 10; lap++) {
+        for (int i = 0; i < PAIRS; i++) {
+            weir_recv(&p.recvs[i], &p.handles[i], &p.bytes[i], 1, 0, contract_done);
+            weir_send(&p.sends[i], &p.handles[i], "x", 1, 0, contract_done);
+            contract_raw_send(p.peers[i], "y", 1);
+        }
+        contract_run(c);
+        for (int i = 0; i < PAIRS; i++) {
+            CHECK_RESULT(&p.recvs[i], 1);
+            CHECK_RESULT(&p.sends[i], 1);
+        }
+        /* And all of them cancelled at once. */
+        for (int i = 0; i < PAIRS; i++)
+            weir_recv(&p.recvs[i], &p.handles[i], &p.bytes[i], 1, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        for (int i = 0; i < PAIRS; i++)
+            CHECK_EQ(weir_cancel(&p.recvs[i]), 0);
+        contract_run(c);
+        for (int i = 0; i < PAIRS; i++)
+            CHECK_RESULT(&p.recvs[i], WEIR_ECANCELED);
+    }
+    close_pairs(c, &p);
+}
+
+/* Everything completes between two turns: far more than the completion queue holds. */
+static void cq_overflow_none_lost(struct contract *c)
+{
+    static struct pairs p;
+    open_small(c, &p);
+    for (int lap = 0; lap < 10; lap++) {
+        for (int i = 0; i < PAIRS; i++)
+            weir_recv(&p.recvs[i], &p.handles[i], &p.bytes[i], 1, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        for (int i = 0; i < PAIRS; i++)
+            contract_raw_send(p.peers[i], "y", 1);
+        contract_run(c);
+        for (int i = 0; i < PAIRS; i++) {
+            CHECK_RESULT(&p.recvs[i], 1);
+            CHECK_EQ(p.bytes[i], 'y');
+            p.bytes[i] = 0;
+        }
+    }
+    close_pairs(c, &p);
+}
+
+/* Each of these opens its loops with options of its own. */
+const struct contract_case contract_cases[] = {
+    {"uring_eperm", uring_eperm, CONTRACT_OWN_LOOP},
+    {"uring_enosys", uring_enosys, CONTRACT_OWN_LOOP},
+    {"uring_enomem", uring_enomem, CONTRACT_OWN_LOOP},
+    {"op_missing", op_missing, CONTRACT_OWN_LOOP},
+    {"epoll_denied", epoll_denied, CONTRACT_OWN_LOOP},
+    {"all_denied_clear_error", all_denied_clear_error, CONTRACT_OWN_LOOP},
+    {"sq_full", sq_full, CONTRACT_OWN_LOOP},
+    {"cq_overflow_none_lost", cq_overflow_none_lost, CONTRACT_OWN_LOOP},
+    {0},
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* selftest.c - plants what the ledger must catch, a fault a case, and checks what the ledger
+ * says. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/* Runs the planted case inside a ledger of its own; its verdict must hold `words`. */
+static void expect(struct contract *c, void (*planted)(struct contract *c), unsigned flags,
+                   const char *words)
+{
+    const struct contract_case wanted = {c->name, planted, flags};
+    struct host_outcome        outcome;
+    harness_run(&outcome, c, &wanted, 3);
+    if (!strstr(outcome.verdict, words))
+        contract_fail(__FILE__, __LINE__, "expected \"%s\", but the verdict is: %s", words,
+                      outcome.verdict);
+}
+
+/* The same where what is planted writes a report, which would puzzle whoever reads the output. */
+static void quietly(struct contract *c, void (*planted)(struct contract *c), const char *words)
+{
+    int kept = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
+    CHECK(kept >= 0 && nowhere >= 0);
+    dup2(nowhere, STDERR_FILENO);
+    expect(c, planted, 0, words);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    close(nowhere);
+}
+
+static void plant_nothing(struct contract *c)
+{
+    static struct weir_op op;
+    weir_nop(&op, c->loop, 0, contract_done);
+    contract_run(c);
+    CHECK_EQ(contract_told(&op), 1);
+}
+
+static void clean_case_passes(struct contract *c)
+{
+    expect(c, plant_nothing, 0, "ok");
+}
+
+static void plant_double_completion(struct contract *c)
+{
+    static struct weir_op op;
+    weir_nop(&op, c->loop, 0, contract_done);
+    weir_done *done = op.done;
+    CHECK_EQ(contract_await(c, &op), 0);
+    done(&op);
+}
+
+static void double_completion(struct contract *c)
+{
+    expect(c, plant_double_completion, 0, "done() came from an op (nop) that had ended");
+}
+
+static void plant_lost_completion(struct contract *c)
+{
+    static struct weir_op op;
+    (void)c;
+    contract_watch(&op, contract_done, "nop");
+}
+
+static void lost_completion(struct contract *c)
+{
+    expect(c, plant_lost_completion, 0, "a nop was started and never ended");
+}
+
+static void plant_callback_in_call(struct contract *c)
+{
+    static struct weir_op op;
+    weir_nop(&op, c->loop, 0, contract_done);
+    contract_call_begins();
+    contract_run(c);
+}
+
+static void callback_in_call(struct contract *c)
+{
+    expect(c, plant_callback_in_call, 0, "done() of a nop ran inside a call");
+}
+
+static void plant_leaked_descriptor(struct contract *c)
+{
+    (void)c;
+    CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+static void leaked_descriptor(struct contract *c)
+{
+    expect(c, plant_leaked_descriptor, 0, "(/dev/null) was left open");
+}
+
+static void plant_closed_descriptor(struct contract *c)
+{
+    (void)c;
+    close(STDIN_FILENO);
+}
+
+static void closed_descriptor(struct contract *c)
+{
+    expect(c, plant_closed_descriptor, 0, "descriptor 0 (");
+}
+
+static void plant_leaked_allocation(struct contract *c)
+{
+    CHECK(c->options.allocator->resize(c->options.allocator->user, NULL, 24) != NULL);
+}
+
+static void leaked_allocation(struct contract *c)
+{
+    expect(c, plant_leaked_allocation, 0,
+           "1 blocks (24 bytes) of the loop's memory were not given");
+}
+
+static void plant_lost_memory(struct contract *c)
+{
+    void *volatile lost = malloc(77);
+    (void)c;
+    CHECK(lost != NULL);
+    lost = NULL;
+}
+
+/* Memory beside the loop's is the leak checker's to find, where a sanitizer has one. */
+static void lost_memory(struct contract *c)
+{
+    quietly(c, plant_lost_memory,
+            contract_sanitized("address") ? "memory that nobody holds" : "ok");
+}
+
+static void plant_foreign_memory(struct contract *c)
+{
+    static uint64_t not_ours[16]; /* large enough for what stands in front of a block */
+    c->options.allocator->resize(c->options.allocator->user, &not_ours[8], 0);
+}
+
+static void memory_not_the_loops(struct contract *c)
+{
+    expect(c, plant_foreign_memory, 0, "memory was given back that no loop was given");
+}
+
+/* A sanitizer turns the signal into a report and an exit status. */
+static const char *words_of_a_fault(void)
+{
+    bool sanitized = contract_sanitized("address") || contract_sanitized("thread");
+    return sanitized ? "ended with status" : "ended by signal 11";
+}
+
+static void plant_store_into_sealed(struct contract *c)
+{
+    char *buffer = contract_buffer(c, 100);
+    contract_seal(c, buffer);
+    *(volatile char *)buffer = 1;
+}
+
+static void store_into_sealed_buffer(struct contract *c)
+{
+    quietly(c, plant_store_into_sealed, words_of_a_fault());
+}
+
+static void plant_kernel_write_into_sealed(struct contract *c)
+{
+    char *buffer = contract_buffer(c, 100);
+    contract_seal(c, buffer);
+    /* The kernel writes through the protection here, as it does into pages that it had pinned. */
+    int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    CHECK(memory >= 0);
+    CHECK_EQ(pwrite(memory, "late", 4, (off_t)(uintptr_t)buffer), 4);
+    close(memory);
+}
+
+static void kernel_write_into_sealed_buffer(struct contract *c)
+{
+    expect(c, plant_kernel_write_into_sealed, 0, "a sealed buffer of 100 bytes was written to");
+}
+
+static void plant_late_read(struct contract *c)
+{
+    int   ends[2];
+    char *buffer = contract_buffer(c, 100);
+    contract_seal(c, buffer);
+    CHECK_EQ(pipe(ends), 0);
+    CHECK_EQ(write(ends[1], "late", 4), 4);
+    CHECK_EQ(read(ends[0], buffer, 4), -1);
+    CHECK_EQ(errno, EFAULT);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void system_call_into_sealed_buffer_fails(struct contract *c)
+{
+    expect(c, plant_late_read, 0, "ok");
+}
+
+static void plant_overrun(struct contract *c)
+{
+    char *buffer = contract_buffer(c, 100);
+    *(volatile char *)(buffer + 100) = 1;
+}
+
+static void overrun(struct contract *c)
+{
+    quietly(c, plant_overrun, words_of_a_fault());
+}
+
+static void plant_pending(struct contract *c)
+{
+    static struct weir_op op;
+    weir_timer(&op, c->loop, 3600 * WEIR_SECOND, 0, contract_done);
+}
+
+static void loop_left_pending(struct contract *c)
+{
+    quietly(c, plant_pending, "the case left 1 ops pending");
+    expect(c, plant_pending, CONTRACT_LEAVES_PENDING, "ok");
+}
+
+static void plant_hang(struct contract *c)
+{
+    static struct weir_op op;
+    weir_timer(&op, c->loop, 3600 * WEIR_SECOND, 0, contract_done);
+    contract_run(c);
+}
+
+static void hang(struct contract *c)
+{
+    quietly(c, plant_hang, "not done within 3 s");
+}
+
+static void *wait_for_ever(void *argument)
+{
+    (void)argument;
+    pause();
+    return NULL;
+}
+
+static void plant_thread(struct contract *c)
+{
+    static pthread_t thread;
+    (void)c;
+    CHECK_EQ(pthread_create(&thread, NULL, wait_for_ever, NULL), 0);
+}
+
+static void leaked_thread(struct contract *c)
+{
+    const struct contract_case wanted = {c->name, plant_thread, 0};
+    struct host_outcome        outcome;
+    harness_run(&outcome, c, &wanted, 20);
+    if (!strstr(outcome.verdict, "threads, but"))
+        contract_fail(__FILE__, __LINE__, "the verdict is: %s", outcome.verdict);
+}
+
+static void plant_mask(struct contract *c)
+{
+    sigset_t set;
+    (void)c;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static void changed_signal_mask(struct contract *c)
+{
+    expect(c, plant_mask, 0, "the signal mask has changed");
+}
+
+static void plant_child(struct contract *c)
+{
+    (void)c;
+    if (fork() == 0) {
+        pause();
+        _exit(0);
+    }
+}
+
+static void leaked_child(struct contract *c)
+{
+    expect(c, plant_child, 0, "a child process was left");
+}
+
+static void plant_wrong_result(struct contract *c)
+{
+    static struct weir_op op;
+    weir_nop(&op, c->loop, 0, contract_done);
+    contract_run(c);
+    CHECK_RESULT(&op, WEIR_ECONNRESET);
+}
+
+static void wrong_result(struct contract *c)
+{
+    expect(c, plant_wrong_result, 0, "&op (nop) ended 0");
+    expect(c, plant_wrong_result, 0, "ECONNRESET");
+}
+
+static void plant_undeclared_skip(struct contract *c)
+{
+    (void)c;
+    SKIP("no reason at all");
+}
+
+static void skip_is_told(struct contract *c)
+{
+    expect(c, plant_undeclared_skip, 0, "skip no reason at all");
+}
+
+static void plant_return(struct contract *c)
+{
+    (void)c;
+}
+
+static void plant_expectation(struct contract *c)
+{
+    contract_expect_abort(c, plant_return, "words");
+}
+
+static void abort_that_does_not_come(struct contract *c)
+{
+    expect(c, plant_expectation, 0, "expected an abort, but it ended with 0");
+}
+
+/* The loops are those of the planted cases. */
+const struct contract_case contract_cases[] = {
+    {"clean_case_passes", clean_case_passes, CONTRACT_OWN_LOOP},
+    {"double_completion", double_completion, CONTRACT_OWN_LOOP},
+    {"lost_completion", lost_completion, CONTRACT_OWN_LOOP},
+    {"callback_in_call", callback_in_call, CONTRACT_OWN_LOOP},
+    {"leaked_descriptor", leaked_descriptor, CONTRACT_OWN_LOOP},
+    {"closed_descriptor", closed_descriptor, CONTRACT_OWN_LOOP},
+    {"leaked_allocation", leaked_allocation, CONTRACT_OWN_LOOP},
+    {"lost_memory", lost_memory, CONTRACT_OWN_LOOP},
+    {"memory_not_the_loops", memory_not_the_loops, CONTRACT_OWN_LOOP},
+    {"store_into_sealed_buffer", store_into_sealed_buffer, CONTRACT_OWN_LOOP},
+    {"kernel_write_into_sealed_buffer", kernel_write_into_sealed_buffer, CONTRACT_OWN_LOOP},
+    {"system_call_into_sealed_buffer_fails", system_call_into_sealed_buffer_fails,
+     CONTRACT_OWN_LOOP},
+    {"overrun", overrun, CONTRACT_OWN_LOOP},
+    {"loop_left_pending", loop_left_pending, CONTRACT_OWN_LOOP},
+    {"hang", hang, CONTRACT_OWN_LOOP},
+    {"leaked_thread", leaked_thread, CONTRACT_OWN_LOOP},
+    {"changed_signal_mask", changed_signal_mask, CONTRACT_OWN_LOOP},
+    {"leaked_child", leaked_child, CONTRACT_OWN_LOOP},
+    {"wrong_result", wrong_result, CONTRACT_OWN_LOOP},
+    {"skip_is_told", skip_is_told, CONTRACT_OWN_LOOP},
+    {"abort_that_does_not_come", abort_that_does_not_come, CONTRACT_OWN_LOOP},
+    {0},
+};

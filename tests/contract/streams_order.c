@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* streams_order.c - the ops of one direction of one handle are done in the order they were started;
+ * the two directions, and other handles, do not wait for them. */
+#include "streams_transport.h"
+
+#define OPS 96u
+
+static struct {
+    struct weir_handle reader, writer;
+    struct weir_op     ops[OPS];
+    struct weir_buf    pieces[OPS][2];
+    unsigned           ended;
+} queue;
+
+static void queue_in_order(struct weir_op *op)
+{
+    CHECK(op == &queue.ops[queue.ended]);
+    queue.ended++;
+}
+
+/* The nth op takes its bytes in one of four ways. */
+static void start_recv(unsigned n, struct weir_handle *handle, unsigned char *data, size_t length)
+{
+    struct weir_op  *op = &queue.ops[n];
+    struct weir_buf *pieces = queue.pieces[n];
+    pieces[0] = (struct weir_buf){data, length / 2};
+    pieces[1] = (struct weir_buf){data + length / 2, length - length / 2};
+    switch (n % 4) {
+    case 0:
+        weir_recv(op, handle, data, length, WEIR_ALL, queue_in_order);
+        break;
+    case 1:
+        weir_recvv(op, handle, pieces, 2, WEIR_ALL, queue_in_order);
+        break;
+    case 2:
+        weir_read(op, handle, data, length, WEIR_STREAM, WEIR_ALL, queue_in_order);
+        break;
+    default:
+        weir_readv(op, handle, pieces, 2, WEIR_STREAM, WEIR_ALL, queue_in_order);
+    }
+}
+
+static void start_send(unsigned n, struct weir_handle *handle, unsigned char *data, size_t length)
+{
+    struct weir_op  *op = &queue.ops[n];
+    struct weir_buf *pieces = queue.pieces[n];
+    pieces[0] = (struct weir_buf){data, length / 2};
+    pieces[1] = (struct weir_buf){data + length / 2, length - length / 2};
+    switch (n % 4) {
+    case 0:
+        weir_send(op, handle, data, length, WEIR_ALL, queue_in_order);
+        break;
+    case 1:
+        weir_sendv(op, handle, pieces, 2, WEIR_ALL, queue_in_order);
+        break;
+    case 2:
+        weir_write(op, handle, data, length, WEIR_STREAM, WEIR_ALL, queue_in_order);
+        break;
+    default:
+        weir_writev(op, handle, pieces, 2, WEIR_STREAM, WEIR_ALL, queue_in_order);
+    }
+}
+
+static void recvs_of_every_kind_in_order(struct contract *c, const struct transport *transport)
+{
+    size_t         length = 5;
+    unsigned char *data = contract_buffer(c, OPS * length), byte;
+    int            peer = transport->reader(c, &queue.reader);
+    for (unsigned n = 0; n < OPS; n++)
+        start_recv(n, &queue.reader, data + n * length, length);
+    for (unsigned at = 0; at < OPS * length; at++) {
+        contract_fill(&byte, 1, at, 1);
+        contract_raw_send(peer, &byte, 1);
+        if (at % 7 == 0)
+            some_turns(c);
+    }
+    contract_run(c);
+    CHECK_EQ(queue.ended, OPS);
+    for (unsigned n = 0; n < OPS; n++)
+        CHECK_RESULT(&queue.ops[n], length);
+    CHECK(contract_filled(data, OPS * length, 0, 1));
+    contract_raw_close(peer);
+}
+OVER_ALL(recvs_of_every_kind_in_order)
+
+static void sends_of_every_kind_in_order(struct contract *c, const struct transport *transport)
+{
+    size_t         length = 20011;
+    unsigned char *data = contract_buffer(c, OPS * length);
+    contract_fill(data, OPS * length, 0, 2);
+    contract_seal(c, data);
+    transport->pair(c, &queue.reader, &queue.writer);
+    small_buffers(&queue.reader);
+    small_buffers(&queue.writer);
+    for (unsigned n = 0; n < OPS; n++)
+        start_send(n, &queue.writer, data + n * length, length);
+    static unsigned char in[30000];
+    for (uint64_t at = 0; at < OPS * length;) {
+        int64_t n = recv_now(c, &queue.reader, in, sizeof in, 0);
+        CHECK(n > 0);
+        CHECK(contract_filled(in, (size_t)n, at, 2));
+        at += (uint64_t)n;
+    }
+    contract_run(c);
+    CHECK_EQ(queue.ended, OPS);
+    for (unsigned n = 0; n < OPS; n++)
+        CHECK_RESULT(&queue.ops[n], length);
+}
+OVER_ALL(sends_of_every_kind_in_order)
+
+/* An op that is cancelled in the queue takes nothing; those beside it go on as if it had never been
+ * asked. */
+static void cancelled_in_the_queue_takes_nothing(struct contract        *c,
+                                                 const struct transport *transport)
+{
+    static struct weir_handle a;
+    struct weir_op            recv[4] = {{0}};
+    char                      data[4][2];
+    int                       peer = transport->reader(c, &a);
+    for (int i = 0; i < 4; i++)
+        weir_recv(&recv[i], &a, data[i], 2, WEIR_ALL, contract_done);
+    some_turns(c);
+    CHECK_EQ(weir_cancel(&recv[1]), 0);
+    weir_deadline(&recv[2], WEIR_MILLISECOND);
+    CHECK_EQ(contract_await(c, &recv[1]), WEIR_ECANCELED);
+    CHECK_EQ(contract_await(c, &recv[2]), WEIR_EDEADLINE);
+    CHECK_EQ(recv[1].served, WEIR_SERVED_NOT);
+    CHECK_EQ(recv[2].served, WEIR_SERVED_NOT);
+    CHECK(contract_live(&recv[0]));
+    contract_raw_send(peer, "abcd", 4);
+    CHECK_EQ(contract_await(c, &recv[3]), 2);
+    CHECK_RESULT(&recv[0], 2);
+    CHECK(memcmp(data[0], "ab", 2) == 0);
+    CHECK(memcmp(data[3], "cd", 2) == 0);
+    contract_raw_close(peer);
+}
+OVER_ALL(cancelled_in_the_queue_takes_nothing)
+
+/* The head of the queue is cancelled while the mechanism has it: the next takes its place. */
+static void cancelled_head_makes_room(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a;
+    struct weir_op            recv[3] = {{0}};
+    char                      data[3][2];
+    int                       peer = transport->reader(c, &a);
+    for (int i = 0; i < 3; i++)
+        weir_recv(&recv[i], &a, data[i], 2, WEIR_ALL, contract_done);
+    some_turns(c);
+    CHECK_EQ(weir_cancel(&recv[0]), 0);
+    CHECK_EQ(contract_await(c, &recv[0]), WEIR_ECANCELED);
+    contract_raw_send(peer, "abcd", 4);
+    CHECK_EQ(contract_await(c, &recv[2]), 2);
+    CHECK_RESULT(&recv[1], 2);
+    CHECK(memcmp(data[1], "ab", 2) == 0);
+    CHECK(memcmp(data[2], "cd", 2) == 0);
+    contract_raw_close(peer);
+}
+OVER_ALL(cancelled_head_makes_room)
+
+static struct {
+    struct weir_handle a;
+    struct weir_op     first, second, third;
+    char               data[3];
+} chain;
+
+static void chain_third(struct weir_op *op)
+{
+    (void)op;
+    weir_recv(&chain.third, &chain.a, &chain.data[2], 1, 0, contract_done);
+}
+
+/* What a callback starts stands behind what was started before it, though data is there. */
+static void started_in_a_callback_stands_last(struct contract *c, const struct transport *transport)
+{
+    int peer = transport->reader(c, &chain.a);
+    weir_recv(&chain.first, &chain.a, &chain.data[0], 1, 0, chain_third);
+    weir_recv(&chain.second, &chain.a, &chain.data[1], 1, 0, contract_done);
+    contract_raw_send(peer, "123", 3);
+    contract_run(c);
+    CHECK(memcmp(chain.data, "123", 3) == 0);
+    contract_raw_close(peer);
+}
+OVER_ALL(started_in_a_callback_stands_last)
+
+static void recvs_queued_at_the_end_all_see_it(struct contract        *c,
+                                               const struct transport *transport)
+{
+    unsigned char data[OPS];
+    int           peer = transport->reader(c, &queue.reader);
+    for (unsigned n = 0; n < OPS; n++)
+        weir_recv(&queue.ops[n], &queue.reader, &data[n], 1, 0, queue_in_order);
+    some_turns(c);
+    contract_raw_send(peer, "abc", 3);
+    contract_raw_close(peer);
+    contract_run(c);
+    CHECK_EQ(queue.ended, OPS);
+    for (unsigned n = 0; n < OPS; n++)
+        CHECK_RESULT(&queue.ops[n], n < 3 ? 1 : 0);
+    CHECK(memcmp(data, "abc", 3) == 0);
+}
+OVER_ALL(recvs_queued_at_the_end_all_see_it)
+
+/* Each queued op tells its own end when the stream breaks under them: the first the break, those
+ * that were behind it that nobody reads. */
+static void sends_queued_at_a_reset_all_end(struct contract *c, const struct transport *transport,
+                                            void (*end)(int))
+{
+    size_t         length = (size_t)1 << 20;
+    unsigned char *data = contract_buffer(c, length);
+    int            peer = transport->writer(c, &queue.writer);
+    small_buffers(&queue.writer);
+    for (unsigned n = 0; n < 8; n++)
+        weir_send(&queue.ops[n], &queue.writer, data, length, WEIR_ALL, queue_in_order);
+    weir_shutdown(&queue.ops[8], &queue.writer, 0, queue_in_order);
+    some_turns(c);
+    contract_raw_recv(peer, data, 1);
+    end(peer);
+    contract_run(c);
+    CHECK_EQ(queue.ended, 9);
+    CHECK(queue.ops[0].result > 0);
+    CHECK(queue.ops[0].error == WEIR_ECONNRESET || queue.ops[0].error == WEIR_EPIPE);
+    for (unsigned n = 1; n < 8; n++)
+        CHECK_RESULT(&queue.ops[n], WEIR_EPIPE);
+}
+
+static void sends_queued_at_a_reset_all_end_over_tcp(struct contract *c)
+{
+    sends_queued_at_a_reset_all_end(c, &over_tcp, contract_raw_reset);
+    CHECK_RESULT(&queue.ops[8], WEIR_ENOTCONN);
+}
+
+static void sends_queued_at_a_reset_all_end_over_unix(struct contract *c)
+{
+    sends_queued_at_a_reset_all_end(c, &over_unix, contract_raw_close);
+}
+
+static void sends_queued_at_a_reset_all_end_over_pipe(struct contract *c)
+{
+    sends_queued_at_a_reset_all_end(c, &over_pipe, contract_raw_close);
+    CHECK_RESULT(&queue.ops[8], WEIR_ENOTSOCK);
+}
+
+static void send_behind_a_shutdown_is_epipe(struct contract *c, const struct transport *transport)
+{
+    char data[8];
+    transport->pair(c, &queue.reader, &queue.writer);
+    weir_send(&queue.ops[0], &queue.writer, "last", 4, 0, queue_in_order);
+    weir_shutdown(&queue.ops[1], &queue.writer, 0, queue_in_order);
+    weir_send(&queue.ops[2], &queue.writer, "late", 4, 0, queue_in_order);
+    contract_run(c);
+    CHECK_EQ(queue.ended, 3);
+    CHECK_RESULT(&queue.ops[0], 4);
+    CHECK_RESULT(&queue.ops[1], 0);
+    CHECK_RESULT(&queue.ops[2], WEIR_EPIPE);
+    CHECK_EQ(recv_now(c, &queue.reader, data, sizeof data, WEIR_ALL), 4);
+    CHECK(memcmp(data, "last", 4) == 0);
+}
+OVER_SOCKETS(send_behind_a_shutdown_is_epipe)
+
+/* A full out direction does not hold up the in direction, nor the other way round. */
+static void directions_are_independent(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a, b;
+    struct weir_op            stuck = {0}, more = {0};
+    size_t                    length = (size_t)2 << 20;
+    unsigned char            *data = contract_buffer(c, length);
+    char                      in[4];
+    transport->pair(c, &a, &b);
+    small_buffers(&a);
+    small_buffers(&b);
+    weir_send(&stuck, &a, data, length, WEIR_ALL, contract_done);
+    some_turns(c);
+    for (int i = 0; i < 10; i++) {
+        weir_send(&more, &b, "ping", 4, 0, contract_done);
+        CHECK_EQ(recv_now(c, &a, in, sizeof in, WEIR_ALL), 4);
+        CHECK_EQ(contract_await(c, &more), 4);
+        CHECK(contract_live(&stuck));
+    }
+    CHECK_EQ(weir_cancel(&stuck), 0);
+    CHECK(contract_await(c, &stuck) > 0);
+    CHECK_EQ(stuck.error, WEIR_ECANCELED);
+}
+OVER_SOCKETS(directions_are_independent)
+
+/* Both directions wait and become ready before the loop looks again: neither is forgotten. */
+static void both_directions_ready_at_once(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a;
+    static char               data[65536];
+    for (int i = 0; i < 5; i++) {
+        struct weir_op recv = {0}, send = {0};
+        uint64_t       sent = 0;
+        int64_t        n;
+        int            peer = transport->reader(c, &a);
+        small_buffers(&a);
+        while ((n = weir_try_send(&a, data, sizeof data, 0)) > 0)
+            sent += (uint64_t)n;
+        CHECK_EQ(n, WEIR_EAGAIN);
+        weir_send(&send, &a, "last", 4, WEIR_ALL, contract_done);
+        weir_recv(&recv, &a, data, 4, WEIR_ALL, contract_done);
+        some_turns(c);
+        CHECK(contract_live(&send));
+        CHECK(contract_live(&recv));
+        while (sent > 0)
+            sent -= contract_raw_recv_some(peer, data + 4, sent < 60000 ? sent : 60000);
+        contract_raw_send(peer, "both", 4);
+        contract_run(c);
+        CHECK_RESULT(&send, 4);
+        CHECK_RESULT(&recv, 4);
+        CHECK(memcmp(data, "both", 4) == 0);
+        contract_raw_close(peer);
+        contract_close(c, &a);
+    }
+}
+OVER_SOCKETS(both_directions_ready_at_once)
+
+#define BUSY_MOST 10000
+
+static struct {
+    struct weir_handle handle;
+    struct weir_op     recv, quiet;
+    char               byte;
+    int                peer, turns;
+} busy;
+
+static void busy_again(struct weir_op *op)
+{
+    CHECK_EQ(op->result, 1);
+    CHECK(++busy.turns < BUSY_MOST);
+    if (!contract_live(&busy.quiet))
+        return;
+    contract_raw_send(busy.peer, "b", 1);
+    weir_recv(&busy.recv, &busy.handle, &busy.byte, 1, 0, busy_again);
+}
+
+/* A stream whose next byte is always there already does not keep another from its turn. */
+static void busy_stream_starves_nobody(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle quiet;
+    char                      byte;
+    int                       peer = transport->reader(c, &quiet);
+    busy.peer = transport->reader(c, &busy.handle);
+    weir_recv(&busy.quiet, &quiet, &byte, 1, 0, contract_done);
+    some_turns(c);
+    contract_raw_send(peer, "q", 1);
+    contract_raw_send(busy.peer, "b", 1);
+    weir_recv(&busy.recv, &busy.handle, &busy.byte, 1, 0, busy_again);
+    contract_run(c);
+    CHECK_RESULT(&busy.quiet, 1);
+    contract_raw_close(peer);
+    contract_raw_close(busy.peer);
+}
+OVER_ALL(busy_stream_starves_nobody)
+
+#define STREAMS 32u
+
+static struct flow {
+    struct weir_handle reader, writer;
+    struct weir_op     recv, send;
+    unsigned char      in[64], out[64];
+    unsigned           seed;
+    uint64_t           sent, received, total;
+} flows[STREAMS];
+
+static void flow_send(struct weir_op *op);
+
+static void flow_next(struct flow *flow)
+{
+    size_t length = 1 + (size_t)(flow->sent * 7 + flow->seed) % sizeof flow->out;
+    if (flow->sent + length > flow->total)
+        length = (size_t)(flow->total - flow->sent);
+    if (length == 0) {
+        CHECK_EQ(weir_close(&flow->writer, contract_closed), 0);
+        return;
+    }
+    contract_fill(flow->out, length, flow->sent, flow->seed);
+    weir_send(&flow->send, &flow->writer, flow->out, length, 0, flow_send);
+}
+
+static void flow_send(struct weir_op *op)
+{
+    struct flow *flow = weir_of(op, struct flow, send);
+    CHECK(op->result > 0);
+    flow->sent += (uint64_t)op->result;
+    flow_next(flow);
+}
+
+static void flow_recv(struct weir_op *op)
+{
+    struct flow *flow = weir_of(op, struct flow, recv);
+    CHECK(op->result >= 0);
+    if (op->result == 0)
+        return;
+    CHECK(contract_filled(flow->in, (size_t)op->result, flow->received, flow->seed));
+    flow->received += (uint64_t)op->result;
+    weir_recv(op, &flow->reader, flow->in, sizeof flow->in, 0, flow_recv);
+}
+
+/* Many streams at a time, each whole and in order, each to its end. */
+static void many_streams_each_in_order(struct contract *c, const struct transport *transport)
+{
+    for (unsigned i = 0; i < STREAMS; i++) {
+        struct flow *flow = &flows[i];
+        flow->seed = i;
+        flow->total = (uint64_t)contract_count(2000) * (1 + i % 5);
+        transport->pair(c, &flow->reader, &flow->writer);
+        weir_recv(&flow->recv, &flow->reader, flow->in, sizeof flow->in, 0, flow_recv);
+        flow_next(flow);
+    }
+    contract_run(c);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        CHECK_EQ(flows[i].sent, flows[i].total);
+        CHECK_EQ(flows[i].received, flows[i].total);
+        CHECK_EQ(contract_closed_count(&flows[i].writer), 1);
+    }
+}
+OVER_ALL(many_streams_each_in_order)
+
+const struct contract_case contract_cases[] = {
+    ALL_CASES(recvs_of_every_kind_in_order, 0),
+    ALL_CASES(sends_of_every_kind_in_order, 0),
+    ALL_CASES(cancelled_in_the_queue_takes_nothing, 0),
+    ALL_CASES(cancelled_head_makes_room, 0),
+    ALL_CASES(started_in_a_callback_stands_last, 0),
+    ALL_CASES(recvs_queued_at_the_end_all_see_it, 0),
+    {"sends_queued_at_a_reset_all_end", sends_queued_at_a_reset_all_end_over_tcp, 0},
+    {"sends_queued_at_a_reset_all_end_unix", sends_queued_at_a_reset_all_end_over_unix, 0},
+    {"sends_queued_at_a_reset_all_end_pipe", sends_queued_at_a_reset_all_end_over_pipe, 0},
+    SOCKET_CASES(send_behind_a_shutdown_is_epipe, 0),
+    SOCKET_CASES(directions_are_independent, 0),
+    SOCKET_CASES(both_directions_ready_at_once, 0),
+    ALL_CASES(busy_stream_starves_nobody, 0),
+    ALL_CASES(many_streams_each_in_order, 0),
+    {0},
+};
