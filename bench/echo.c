@@ -398,10 +398,10 @@ static json_t *json_pairs(const struct series *series)
 static void report(struct bench *b, const struct series *series)
 {
     char   shape[160];
-    size_t rounds = series->count > 0 ? series->entrants[0].count : 0;
+    size_t rounds = series_rounds(series);
     report_shape(shape, sizeof shape, series);
-    printf("%s\n%zu rounds of %g s; median min..max; every byte was checked\n\n", shape, rounds,
-           (double)series->timing.window_ns / 1e9);
+    printf("%s\n%zu round%s of %g s; median min..max; every byte was checked\n\n", shape, rounds,
+           rounds == 1 ? "" : "s", (double)series->timing.window_ns / 1e9);
     print_servers(series);
     print_pairs(series);
     putchar('\n');
@@ -434,10 +434,10 @@ static int run_shape(struct bench *b, const struct shape *shape, struct failure 
     int result = series_count_syscalls(&series, COUNTED_REQUESTS, tell_progress, b, why);
     if (result == 0)
         result = series_run(&series, b->rounds, tell_progress, b, why);
-    while (result == 0 && !all_resolved(&series) && series.entrants[0].count < b->rounds_max)
+    while (result == 0 && !all_resolved(&series) && series_rounds(&series) < b->rounds_max)
         result = series_run(&series, MORE_ROUNDS, tell_progress, b, why);
     progress_end(&b->progress);
-    if (!why->sentence[0])
+    if (!why->sentence[0] && series_rounds(&series) > 0)
         report(b, &series);
     series_close(&series);
     return result;

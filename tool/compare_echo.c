@@ -355,10 +355,11 @@ static void print_results(const struct comparison *c)
 {
     char                 shape[160];
     const struct series *series = &c->series;
+    size_t               rounds = series_rounds(series);
     report_shape(shape, sizeof shape, series);
-    printf("%s\n%zu round%s of %g s%s; median min..max; every byte was checked\n\n", shape,
-           series->entrants[0].count, series->entrants[0].count == 1 ? "" : "s",
-           (double)series->timing.window_ns / 1e9, c->complete ? "" : " (stopped early)");
+    printf("%s\n%zu round%s of %g s%s; median min..max; every byte was checked\n\n", shape, rounds,
+           rounds == 1 ? "" : "s", (double)series->timing.window_ns / 1e9,
+           c->complete ? "" : " (stopped early)");
     print_figures(series);
     putchar('\n');
     print_served(series);
@@ -384,20 +385,11 @@ static json_t *results_json(const struct comparison *c)
                      refused, "verdict", verdict_json(&c->series));
 }
 
-/* Whether there is anything to tell after a stop. */
-static bool measured_anything(const struct comparison *c)
-{
-    for (size_t i = 0; i < c->series.count; i++)
-        if (c->series.entrants[i].count > 0)
-            return true;
-    return false;
-}
-
 static int run(struct comparison *c)
 {
     struct failure why = {0};
     int            status = measure(c);
-    if (status != EXIT_FAILED && measured_anything(c)) {
+    if (status != EXIT_FAILED && series_rounds(&c->series) > 0) {
         bool to_stdout = c->options->json && strcmp(c->options->json, "-") == 0;
         if (!to_stdout)
             print_results(c);

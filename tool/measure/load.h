@@ -23,7 +23,8 @@ struct load_plan {
     int      cpu;       /* to run on, or -1 */
     pid_t    server;    /* whose CPU time is read */
     uint64_t warmup_ns; /* a timed load: so long before the window ... */
-    uint64_t window_ns; /* ... and so long the window itself */
+    uint64_t window_ns; /* ... and so long the window itself, in which at least
+                              one answer comes */
     uint64_t requests;  /* not 0: a counted load instead, of so many requests, rounded up to whole
                              bursts of every connection; it waits before and after them */
 };

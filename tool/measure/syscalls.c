@@ -229,10 +229,10 @@ void syscalls_describe(const struct syscall_counts *counts, char *text, size_t l
     text[0] = '\0';
     for (int i = next_frequent(counts, -1); i >= 0 && at < length; i = next_frequent(counts, i)) {
         double each = (double)counts->by_number[i] / (double)counts->requests;
-        if (each < 0.005)
+        if (each < 0.00005)
             break;
-        int n = snprintf(text + at, length - at, "%s%s %.2f", at ? ", " : "", syscalls_name(i),
-                         each);
+        int n = snprintf(text + at, length - at, "%s%s %.*f", at ? ", " : "", syscalls_name(i),
+                         each < 0.01 ? 4 : 2, each);
         at += n > 0 ? (size_t)n : 0;
     }
 }

@@ -33,8 +33,8 @@ struct syscall_counts {
 int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan, int connections,
                    size_t size, int depth, uint64_t requests, struct failure *why);
 
-/* The most frequent calls as "recvfrom 1.00, sendto 1.00, epoll_wait 0.02" a request, those below
- * 0.005 left out. */
+/* All calls but those below 0.00005, the most frequent first: "recvfrom 1.00, sendto 1.00,
+ * epoll_wait 0.0050" a request. */
 void syscalls_describe(const struct syscall_counts *counts, char *text, size_t length);
 
 /* The call's name; "unknown" for a number that the headers of the build did not know. */

@@ -79,6 +79,9 @@ int series_run(struct series *series, size_t rounds, series_progress *progress, 
 int series_count_syscalls(struct series *series, uint64_t requests, series_progress *progress,
                           void *user, struct failure *why);
 
+/* Rounds in which at least one server was measured. */
+size_t series_rounds(const struct series *series);
+
 /* Median and extremes of a figure over the rounds. */
 struct range series_range(const struct entrant *entrant, enum figure figure);
 

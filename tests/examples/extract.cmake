@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Writes the first C block of a Markdown DOCUMENT into the file PROGRAM.
+file(READ "${DOCUMENT}" text)
+string(FIND "${text}" "\n```c\n" first)
+if(first EQUAL -1)
+    message(FATAL_ERROR "${DOCUMENT} has no C block")
+endif()
+math(EXPR first "${first} + 6")
+string(SUBSTRING "${text}" ${first} -1 text)
+string(FIND "${text}" "\n```\n" last)
+if(last EQUAL -1)
+    message(FATAL_ERROR "${DOCUMENT}: the first C block does not end")
+endif()
+math(EXPR last "${last} + 1")
+string(SUBSTRING "${text}" 0 ${last} text)
+file(WRITE "${PROGRAM}" "${text}")
