@@ -357,9 +357,10 @@ WEIR_API uint64_t weir_now(struct weir_loop *loop);
  * may close them and be told; then closes the handles that are left (they are as after
  * weir_close(handle, NULL)), and frees the loop. An op started meanwhile ends WEIR_ECANCELED. Waits
  * at most timeout_ns for workers: WEIR_EBUSY when one still holds a buffer (the loop stays valid
- * and closing; call again). WEIR_EDEADLK from a callback. With $WEIR_STATS set, it writes to stderr
- * how the loop's ops were served, in one line. NULL is closed already: 0. The caller sees to it
- * that no other thread uses the loop once this returned 0. */
+ * and closing; call again). WEIR_EDEADLK from a callback, or the error with which the mechanism
+ * itself failed. With $WEIR_STATS set, it writes to stderr how the loop's ops were served, in one
+ * line. NULL is closed already: 0. The caller sees to it that no other thread uses the loop once
+ * this returned 0. */
 WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 /* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "base/compiler.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "weir.h"
@@ -241,13 +242,10 @@ int  loop_notifier_open(struct weir_loop *loop);
 void loop_notifier_close(struct weir_loop *loop);
 
 /* Memory from the loop's allocator, counted; as resize of struct weir_allocator. */
-void *loop_resize(void *loop, void *memory, size_t size);
+void *loop_resize(void *user, void *memory, size_t size);
 
 void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *format, ...)
-#if defined(__GNUC__)
-    __attribute__((format(printf, 3, 4)))
-#endif
-    ;
+    PRINTF_LIKE(3, 4);
 
 /* ---- ready.c: completion on top of readiness
  * --------------------------------------------------- */
@@ -321,7 +319,7 @@ void see_served(const struct weir_loop *loop, FILE *file);
 void timers_fire(struct weir_loop *loop);
 
 /* As weir_loop_open(); `refusal` (or NULL) gets the last refused engine when none could be had. */
-int loop_open_with_reason(struct weir_loop **loop, const struct weir_options *options,
+int loop_open_with_reason(struct weir_loop **out, const struct weir_options *options,
                           struct weir_engine_info *refusal);
 
 /* Opens the engine asked for, or the best; keeps what was refused. 0 or WEIR_ENOENGINE. */

@@ -207,7 +207,11 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
     int64_t  wait_ns = 0; /* the first turn tells what is known, the others may sleep */
     while (!loop_is_empty(loop)) {
         loop->stop = false; /* a callback that stops the loop does not keep it from closing */
-        turn(loop, wait_ns, true);
+        int failed = turn(loop, wait_ns, true);
+        if (failed) { /* the mechanism is gone, and what it holds with it */
+            loop->running = false;
+            return failed;
+        }
         if (!loop->pending)
             close_leftovers(loop);
         uint64_t gone_ns = loop->sys->now(loop) - start_ns;
@@ -572,7 +576,7 @@ static void sleep_in_outer_loop(struct weir_loop *loop)
 {
     if (loop->engine->traits & ENGINE_READINESS)
         ready_flush(loop);
-    else
+    else if (loop->thread) /* nothing was started before the first run, whose thread it is */
         loop->engine->wait(loop, 0);
     if (atomic_exchange(&loop->wake, ASLEEP) == TOLD || atomic_load(&loop->posted) ||
         atomic_load(&loop->worked))

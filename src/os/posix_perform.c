@@ -178,8 +178,8 @@ static int64_t perform_connect(struct weir_op *op)
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
     if (!error) /* Linux keeps the socket "connecting" until it is called again */
-        connect(op->handle->in.descriptor, op->in.arg.address.data,
-                (socklen_t)op->in.arg.address.length);
+        (void)connect(op->handle->in.descriptor, op->in.arg.address.data,
+                      (socklen_t)op->in.arg.address.length);
     return -error;
 }
 
