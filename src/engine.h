@@ -40,7 +40,6 @@ static inline bool op_is_live(const struct weir_op *op)
 enum handle_flags {
     HANDLE_NO_IN = 0x0020, /* opened for writing only */
     HANDLE_NO_OUT = 0x0040,
-    HANDLE_SOCKET = 0x0100,
     HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
     HANDLE_CLOSING = 0x0400,
     HANDLE_LISTED = 0x0800,   /* in loop->ready, loop->changed or loop->closing, by in.changed */
@@ -65,6 +64,13 @@ enum handle_hint {
 
 /* In handle->in.want and .armed beside WEIR_IN, WEIR_OUT and WEIR_RDHUP: what is always told. */
 #define WANT_HUNG 0x80u
+
+/* From the kind alone, which workers may read too: the flags are the loop thread's. */
+static inline bool handle_is_socket(const struct weir_handle *handle)
+{
+    return handle->in.kind == WEIR_HANDLE_STREAM || handle->in.kind == WEIR_HANDLE_DATAGRAM ||
+           handle->in.kind == WEIR_HANDLE_LISTENER;
+}
 
 /* Whether an offset means something on it. */
 static inline bool handle_has_offsets(const struct weir_handle *handle)

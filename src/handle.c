@@ -60,7 +60,7 @@ int handle_attach(struct weir_handle *handle, struct weir_loop *loop, int descri
             return error;
         }
     } else {
-        handle->in.flags |= HANDLE_SOCKET | HANDLE_NONBLOCK;
+        handle->in.flags |= HANDLE_NONBLOCK;
         handle->in.hint = kind == WEIR_HANDLE_LISTENER ? 0 : MAY_OUT;
     }
     handle_link(loop, handle);

@@ -235,7 +235,7 @@ static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_han
     op->in.arg.transfer.offset = offset;
     if ((!data && length) || length > INT64_MAX)
         loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+    else if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
         loop_finish(handle->loop, op, WEIR_ENOTSUP);
     else if (offset != WEIR_STREAM && offset > INT64_MAX - (uint64_t)length)
         loop_finish(handle->loop, op, WEIR_EINVAL);
@@ -265,7 +265,7 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
     op->in.arg.vector.offset = offset;
     if (!buffers && count)
         loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+    else if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
         loop_finish(handle->loop, op, WEIR_ENOTSUP);
     else if (offset != WEIR_STREAM && offset > INT64_MAX)
         loop_finish(handle->loop, op, WEIR_EINVAL);
@@ -389,7 +389,7 @@ static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, 
         return error;
     if ((flags & ~allowed) || (!data && length))
         return WEIR_EINVAL;
-    if ((flags & WEIR_PEEK) && !(handle->in.flags & HANDLE_SOCKET))
+    if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
         return WEIR_ENOTSUP;
     if (handle->in.flags & HANDLE_CLOSING)
         return WEIR_ECANCELED;

@@ -118,7 +118,7 @@ static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const stru
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
     int         flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
-    if (!(op->handle->in.flags & HANDLE_SOCKET)) {
+    if (!handle_is_socket(op->handle)) {
         if (rest.count)
             io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
                                 rest.offset);
@@ -135,7 +135,7 @@ static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct 
 {
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
-    if (!(op->handle->in.flags & HANDLE_SOCKET)) {
+    if (!handle_is_socket(op->handle)) {
         if (rest.count)
             io_uring_prep_writev(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
                                  rest.offset);
@@ -247,7 +247,7 @@ static bool is_write(const struct weir_op *op)
 static bool by_poll(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
-    if ((handle->in.flags & HANDLE_SOCKET) || handle_has_offsets(handle))
+    if (handle_is_socket(handle) || handle_has_offsets(handle))
         return false;
     if (handle->in.flags & HANDLE_NONBLOCK)
         return is_read(op) || is_write(op);

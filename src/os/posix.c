@@ -127,7 +127,6 @@ static void classify_socket(struct weir_handle *handle)
     getsockopt(handle->in.descriptor, SOL_SOCKET, SO_TYPE, &type, &length);
     length = sizeof listens;
     getsockopt(handle->in.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
-    handle->in.flags |= HANDLE_SOCKET;
     handle->in.kind = listens               ? WEIR_HANDLE_LISTENER
                       : type == SOCK_STREAM ? WEIR_HANDLE_STREAM
                                             : WEIR_HANDLE_DATAGRAM;

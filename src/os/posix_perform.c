@@ -128,7 +128,7 @@ static int64_t move_now(const struct weir_op *op, const struct rest *rest)
 static int64_t move(const struct weir_op *op, enum perform how)
 {
     struct rest rest = rest_of(op);
-    if (op->handle->in.flags & HANDLE_SOCKET)
+    if (handle_is_socket(op->handle))
         return move_socket(op, &rest, how);
     if (how == PERFORM_WAIT)
         return move_plain(op, &rest);

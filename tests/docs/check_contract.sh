@@ -5,56 +5,69 @@
 . "${SOURCE:?}/tests/house/lib.sh"
 make_scratch
 document=docs/contract.md
-: >"$scratch/findings"
 
-public_functions | cut -f1 >"$scratch/functions"
-[ -s "$scratch/functions" ] || echo "no WEIR_API function found in include/" >>"$scratch/findings"
-while read -r name; do
-    grep -q "\b$name\b" "$document" || echo "$document: says nothing of $name()"
-done <"$scratch/functions" >>"$scratch/findings"
-
-# "line<TAB>proof" of each row of a table, without heads and rules.
-awk -F' [|] ' '/^[|] / && !/^[|] Promise / {
-    if (NF != 2) {
-        printf "%d\tnot a row of two columns\n", FNR
-        next
-    }
-    sub(/ [|]$/, "", $2)
-    printf "%d\t%s\n", FNR, $2
-}' "$document" >"$scratch/rows"
-[ "$(wc -l <"$scratch/rows")" -ge 50 ] || echo "$document: fewer than 50 rows" >>"$scratch/findings"
-
-# exists NAME: topic.case of the contract, or folder.test of another folder.
-exists()
+# Everything that may be named.
 {
-    topic=${1%%.*} case=${1#*.}
-    case $topic in
-    house) [ -f "tests/house/check_$case.sh" ] ;;
-    examples | tool) [ -f "tests/$topic/$case.sh" ] ;;
-    unit) [ -f "tests/unit/$case.c" ] ;;
-    contract) [ -f "tests/contract/$case.c" ] ;;
-    *)  grep -qx "$topic $case" tests/plan.txt ||
-            grep -q "{\"$case\"," "tests/contract/$topic.c" 2>/dev/null ;;
-    esac
-}
-
-while IFS='	' read -r line proof; do
-    at=$document:$line
-    later=false
-    for name in $(printf '%s\n' "$proof" | grep -o '`[^`]*`' | tr -d '`'); do
-        exists "$name" || echo "$at: there is no $name"
-        ! grep -q "^$name " tests/later.txt || later=true
+    sed -n 's/^\([a-z_]*\) \([A-Za-z0-9_]*\)$/\1.\2/p' tests/plan.txt
+    for file in tests/contract/*.c; do
+        topic=$(basename "$file" .c)
+        sed -n "s/^    {\"\([A-Za-z0-9_]*\)\",.*/$topic.\1/p
+            s/^    [A-Z]*_CASES(\([A-Za-z0-9_]*\),.*/$topic.\1/p" "$file"
+        echo "contract.$topic"
     done
-    case $proof in
-    *"no case"*) ;;
-    *'`'*'`'*) ;;
-    *) echo "$at: names no proof: $proof" ;;
-    esac
-    case $later,$proof in
-    true,*later*) ;;
-    true,*) echo "$at: its case is in tests/later.txt, which it does not say" ;;
-    false,*later*) echo "$at: says later, but no case of it is in tests/later.txt" ;;
-    esac
-done <"$scratch/rows" >>"$scratch/findings"
-echo "$(wc -l <"$scratch/rows") promises, $(grep -c 'no case' "$scratch/rows" || true) without a case"
+    for folder in examples tool; do
+        find "tests/$folder" -name '*.sh' | sed "s|.*/\(.*\)[.]sh|$folder.\1|"
+    done
+    find tests/unit -name '*.c' | sed 's|.*/\(.*\)[.]c|unit.\1|'
+    find tests/house -name 'check_*.sh' | sed 's|.*/check_\(.*\)[.]sh|house.\1|'
+} >"$scratch/known"
+public_functions | cut -f1 >"$scratch/functions"
+
+awk -v document="$document" '
+    FILENAME ~ /\/known$/ { known[$1] = 1; next }
+    FILENAME ~ /later.txt$/ { later[$1] = 1; next }
+    FILENAME ~ /\/functions$/ { functions[$1] = 1; next }
+    {
+        rest = $0
+        while (match(rest, /weir_[a-z0-9_]+/)) {
+            told[substr(rest, RSTART, RLENGTH)] = 1
+            rest = substr(rest, RSTART + RLENGTH)
+        }
+    }
+    /^[|] / && !/^[|] Promise / {
+        rows++
+        count = split($0, cells, / [|] /)
+        proof = cells[2]
+        if (count != 2)
+            printf "%s:%d: not a row of two columns\n", document, FNR
+        names = split(proof, parts, "`")
+        comes_later = 0
+        for (i = 2; i <= names; i += 2) {
+            if (!(parts[i] in known))
+                printf "%s:%d: there is no %s\n", document, FNR, parts[i]
+            if (parts[i] in later)
+                comes_later = 1
+        }
+        if (proof ~ /no case/)
+            without++
+        else if (names < 3)
+            printf "%s:%d: names no proof: %s\n", document, FNR, proof
+        if (comes_later && proof !~ /later/)
+            printf "%s:%d: its case is in tests/later.txt, which it does not say\n", document, FNR
+        if (!comes_later && proof ~ /later/)
+            printf "%s:%d: says later, but no case of it is in tests/later.txt\n", document, FNR
+    }
+    END {
+        for (name in functions) {
+            found++
+            if (!(name in told))
+                printf "%s: says nothing of %s()\n", document, name
+        }
+        if (!found)
+            print "no WEIR_API function found in include/"
+        if (rows < 50)
+            printf "%s: %d rows, fewer than 50\n", document, rows
+        printf "%d promises, %d without a case\n", rows, without >"/dev/stderr"
+    }
+' "$scratch/known" tests/later.txt "$scratch/functions" "$document" >"$scratch/findings"
 verdict "$scratch/findings"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engines.c - for the checks of the documents: without an argument every engine that the library knows,
- * "name model works" or "name model not"; with a name, whether that one can be used here. */
+/* engines.c - for the checks of the documents: every engine that the library knows, each as "name
+ * model works" or "name model not"; with a name, whether that one can be used here. */
 #include <stdio.h>
 #include <string.h>
 #include <weir.h>

@@ -47,7 +47,7 @@ static void check_faults(const char *program)
                  {"swap", "wrong byte", 20000, NULL},
                  {"short", "no answer came", 20000, "1"},
                  {"double", "the server answered", 20000, NULL},
-                 {"close", "closed connection", 20000, NULL},
+                 {"close", " answers", 20000, NULL}, /* a reset, when a request was on its way */
                  {"reset", "failed", 20000, NULL},
                  {"exit", "connection", 20000, NULL},
                  {"mute", "no answer came", 20000, NULL},
