@@ -2,6 +2,13 @@
 /* cancel.c - asking ops to end: by the caller, by a deadline, by a close; and the timers. */
 #include "engine.h"
 
+/* Whether what was harvested is its end, whatever is asked now. */
+static bool surely_ends(const struct weir_op *op)
+{
+    return !op->more && op->result >= 0 && !(op->flags & WEIR_ALL) &&
+           !handle_has_offsets(op->handle);
+}
+
 /* Asks; `cause` is the result if it can still be had. As weir_cancel(). */
 int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
 {
@@ -10,10 +17,12 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
     case OP_ENDED:
     case OP_POSTED:
         return WEIR_ENOENT;
+    case OP_SETTLED:
+        return WEIR_ENOENT;
     case OP_HARVESTED:
-        if (!op->more)
+        if (surely_ends(op))
             return WEIR_ENOENT;
-        op->in.cause = (int16_t)cause; /* a multishot: ends after this telling */
+        op->in.cause = (int16_t)cause; /* where it would go on, or be asked again, it ends */
         return 0;
     case OP_ASKED: /* stands in loop->asked, where the next round finds the cause */
         op->in.cause = (int16_t)cause;
@@ -93,7 +102,7 @@ int weir_cancel_all(struct weir_handle *handle)
 static void set_due(struct weir_op *op, uint64_t due_ns)
 {
     struct weir_loop *loop = op->handle->loop;
-    if (op->state == OP_HARVESTED && !op->more)
+    if (op->state == OP_SETTLED)
         return;
     op->in.due_ns = due_ns;
     if (due_ns == WEIR_FOREVER)

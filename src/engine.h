@@ -23,7 +23,8 @@ enum op_state {
     OP_GIVEN,     /* the engine has it: it waits for readiness, or the kernel works on it */
     OP_OFFLOADED, /* in a lane: queued, or a worker is in its call and owns its buffers */
     OP_PACED,     /* on loop->paced: tried again when loop->pace ends */
-    OP_HARVESTED, /* its end (or a multishot's next telling) is known; done() is to come */
+    OP_HARVESTED, /* the mechanism told something of it; whether it ends is not concluded yet */
+    OP_SETTLED,   /* its result is final; done() is to come */
     OP_ENDED      /* the caller's again */
 };
 

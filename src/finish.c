@@ -20,10 +20,12 @@ static void settle_result(struct weir_op *op, int64_t result)
     if (op->in.progress && result < 0) {
         op->error = (int32_t)result;
         result = (int64_t)op->in.progress;
+    } else if ((op->flags & WEIR_ALL) && result < 0) {
+        op->error = (int32_t)result;
     }
     op->result = result;
     op->more = 0;
-    op->state = OP_HARVESTED;
+    op->state = OP_SETTLED;
 }
 
 void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result)
@@ -139,8 +141,6 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
 {
     if (result < 0) {
         settle_result(op, result);
-        if ((op->flags & WEIR_ALL) && op->result < 0)
-            op->error = (int32_t)op->result;
         return true;
     }
     struct rest rest = rest_of(op);

@@ -299,8 +299,10 @@ bool loop_room(struct weir_loop *loop, uint32_t count)
 void loop_event(struct weir_loop *loop, struct weir_op *op, int64_t result, uint32_t flags,
                 uint32_t detail)
 {
-    if (!(flags & EVENT_MORE))
+    if (!(flags & EVENT_MORE)) {
         op->state = OP_HARVESTED;
+        op->result = result;
+    }
     if (flags & EVENT_AGAIN)
         op->more = 1;
     loop->events[loop->event_count++] = (struct event){op, result, flags, detail};

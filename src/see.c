@@ -70,6 +70,8 @@ static const char *state_text(const struct weir_op *op)
     case OP_PACED:
         return "paused, to be tried again";
     case OP_HARVESTED:
+        return "harvested, to be concluded";
+    case OP_SETTLED:
         return "ended, to be told";
     }
     return "unknown";
