@@ -347,6 +347,28 @@ static void failed_accept_leaves_the_handle_zeroed(struct contract *c)
     CHECK(memcmp(&accepted, &zeroed, sizeof zeroed) == 0);
 }
 
+/* A client comes and the listener is closed before the loop has looked: a connection that the kernel
+ * had already made is closed by weir, and nothing of it reaches the caller. */
+static void connection_behind_a_close_is_closed(struct contract *c)
+{
+    static struct weir_handle listeners[5], accepted;
+    for (int i = 0; i < 5; i++) {
+        struct weir_op accept = {0};
+        char           byte;
+        uint16_t       port = contract_listen_any(c, &listeners[i]);
+        weir_accept(&accept, &listeners[i], &accepted, 0, contract_done);
+        some_turns(c);
+        int client = contract_raw_connect(port);
+        contract_close(c, &listeners[i]);
+        CHECK_RESULT(&accept, WEIR_ECANCELED);
+        CHECK(memcmp(&accepted, &zeroed, sizeof zeroed) == 0);
+        CHECK(contract_raw_readable(client, 20000));
+        ssize_t n = recv(client, &byte, 1, 0);
+        CHECK(n == 0 || (n < 0 && errno == ECONNRESET));
+        contract_raw_close(client);
+    }
+}
+
 /* Another program's listener: blocking, and it stays so. */
 static void foreign_blocking_listener(struct contract *c)
 {
@@ -641,6 +663,7 @@ const struct contract_case contract_cases[] = {
     {"vanishing_clients_do_no_harm", vanishing_clients_do_no_harm, 0},
     {"cloexec_and_flags", cloexec_and_flags, 0},
     {"failed_accept_leaves_the_handle_zeroed", failed_accept_leaves_the_handle_zeroed, 0},
+    {"connection_behind_a_close_is_closed", connection_behind_a_close_is_closed, 0},
     {"foreign_blocking_listener", foreign_blocking_listener, 0},
     {"refused", refused, 0},
     /* The loop is opened in the network of the case's own. */

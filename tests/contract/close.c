@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* close.c - closing handles: what their ops tell, what is free when. */
+#include <pty.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
 #include "contract.h"
 
 #define MANY 65536
@@ -186,6 +193,134 @@ static void close_now_after_close(struct contract *c)
     CHECK_RESULT(&recv, WEIR_ECANCELED);
 }
 
+struct both_ways {
+    struct weir_handle handle;
+    struct weir_op     recv, send;
+    char               byte;
+    bool               at_once;
+    int                told;
+};
+
+static void close_own_handle(struct weir_op *op)
+{
+    struct both_ways *w = op->user;
+    if (w->told++)
+        return;
+    CHECK_EQ(w->at_once ? weir_close_now(&w->handle) : weir_close(&w->handle, NULL), 0);
+}
+
+/* Both directions became ready in one event; the first to be told closes, and the other direction
+ * of the same handle is not served any more. */
+static void close_in_callback_ends_the_other_direction(struct contract *c)
+{
+    for (int lap = 0; lap < 2; lap++) {
+        static char      bytes[MANY];
+        struct both_ways w = {.at_once = lap};
+        int              peer = contract_unix_peer(c, &w.handle);
+        fill_out(c, &w.handle);
+        w.recv.user = w.send.user = &w;
+        weir_recv(&w.recv, &w.handle, &w.byte, 1, 0, close_own_handle);
+        weir_send(&w.send, &w.handle, "x", 1, 0, close_own_handle);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        while (contract_raw_readable(peer, 0))
+            contract_raw_recv_some(peer, bytes, sizeof bytes);
+        contract_raw_send(peer, "y", 1);
+        contract_run(c);
+        CHECK_EQ(w.told, 2);
+        CHECK_EQ(weir_handle_kind(&w.handle), WEIR_HANDLE_NONE);
+        CHECK(w.recv.result == 1 || w.recv.result == WEIR_ECANCELED);
+        CHECK(w.send.result == 1 || w.send.result == WEIR_ECANCELED);
+        contract_raw_close(peer);
+    }
+}
+
+struct visitor {
+    struct weir_handle handle;
+    struct weir_op     recv;
+    int               *left;
+    char               bytes[16];
+};
+
+static void free_visitor(struct weir_handle *handle)
+{
+    struct visitor *v = handle->user;
+    --*v->left;
+    memset(v, 0xdd, sizeof *v);
+    free(v);
+}
+
+static void visitor_received(struct weir_op *op)
+{
+    struct visitor *v = op->user;
+    if (op->result > 0)
+        weir_recv(&v->recv, &v->handle, v->bytes, sizeof v->bytes, 0, visitor_received);
+    else
+        CHECK_EQ(weir_close(&v->handle, free_visitor), 0);
+}
+
+/* Many connections end at once, and each frees its memory in on_closed(). */
+static void free_handle_in_on_closed(struct contract *c)
+{
+    int peers[64], left = 64;
+    for (int i = 0; i < 64; i++) {
+        struct visitor *v = calloc(1, sizeof *v);
+        CHECK(v != NULL);
+        peers[i] = contract_unix_peer(c, &v->handle);
+        v->handle.user = v->recv.user = v;
+        v->left = &left;
+        weir_recv(&v->recv, &v->handle, v->bytes, sizeof v->bytes, 0, visitor_received);
+        if (i % 3 == 0)
+            contract_raw_send(peers[i], "hello", 5);
+    }
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    for (int i = 0; i < 64; i++)
+        contract_raw_close(peers[i]);
+    contract_run(c);
+    CHECK_EQ(left, 0);
+}
+
+/* A read that a worker makes, of a terminal that cannot be opened anew, cannot be interrupted: the
+ * close says so and goes on as weir_close(). Where the kernel serves it, it is closed at once. */
+static void close_now_while_a_worker_reads(struct contract *c)
+{
+    struct weir_handle tty = {0};
+    struct weir_op     read_op = {0};
+    struct termios     raw;
+    int                master, slave;
+    char               bytes[8];
+    uid_t              user = geteuid();
+    CHECK_EQ(openpty(&master, &slave, NULL, NULL, NULL), 0);
+    CHECK_EQ(tcgetattr(slave, &raw), 0);
+    cfmakeraw(&raw);
+    CHECK_EQ(tcsetattr(slave, TCSANOW, &raw), 0);
+    CHECK_EQ(fchmod(slave, 0), 0);
+    if (user == 0)
+        CHECK_EQ(seteuid(65534), 0); /* or the terminal could be opened by its name */
+    CHECK_EQ(weir_adopt(&tty, c->loop, slave, 0), 0);
+    weir_read(&read_op, &tty, bytes, sizeof bytes, WEIR_STREAM, 0, contract_done);
+    for (int i = 0; i < 20; i++) { /* until the worker is in its call */
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        contract_breathe();
+    }
+    int answer = weir_close_now(&tty);
+    if (answer == WEIR_EBUSY) {
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        CHECK(contract_fd_open(slave));
+        contract_raw_send(master, "typed", 5);
+        CHECK_EQ(contract_await(c, &read_op), 5);
+    } else {
+        CHECK_EQ(answer, 0);
+        CHECK(!contract_fd_open(slave));
+        CHECK_EQ(contract_await(c, &read_op), WEIR_ECANCELED);
+    }
+    while (weir_handle_kind(&tty) != WEIR_HANDLE_NONE)
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    CHECK(!contract_fd_open(slave));
+    if (user == 0)
+        CHECK_EQ(seteuid(user), 0);
+    contract_raw_close(master);
+}
+
 const struct contract_case contract_cases[] = {
     {"close_cancels_everything_first", close_cancels_everything_first, 0},
     {"op_on_closing_handle_ends_cancelled", op_on_closing_handle_ends_cancelled, 0},
@@ -193,5 +328,8 @@ const struct contract_case contract_cases[] = {
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
     {"close_now_after_close", close_now_after_close, 0},
+    {"close_in_callback_ends_the_other_direction", close_in_callback_ends_the_other_direction, 0},
+    {"free_handle_in_on_closed", free_handle_in_on_closed, 0},
+    {"close_now_while_a_worker_reads", close_now_while_a_worker_reads, 0},
     {0},
 };

@@ -66,6 +66,13 @@ static void loop_tells_its_engine(struct contract *c)
 {
     struct weir_engine_info refusals[ENGINES];
     struct weir_feature     features[ENGINES];
+    char                    name[64];
+    struct weir_options     options = {.engine = name};
+    /* The strings are borrowed while the loop is opened, and no longer. */
+    contract_loop_close(c, c->loop);
+    snprintf(name, sizeof name, "%s", c->engine);
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    memset(name, 'x', sizeof name - 1);
     CHECK(!strcmp(weir_loop_engine(c->loop), c->engine));
     CHECK_EQ(weir_loop_refusals(c->loop, refusals, ENGINES), 0); /* it was asked for by name */
     CHECK_EQ(weir_loop_refusals(c->loop, NULL, 0), 0);
@@ -501,6 +508,56 @@ static void run_without_memory(struct contract *c)
     CHECK(nth > 1);
 }
 
+/* What this version does not have ends like everything else: once, in done(), and says so. */
+static void absent_ops_say_so(struct contract *c)
+{
+    struct weir_handle     a = {0}, b = {0};
+    struct weir_op         ops[9] = {{0}};
+    struct weir_msg        message = {0};
+    struct weir_lookup     lookup = {0};
+    struct weir_copy_range range = {.from = &b};
+    contract_unix_pair(c, &a, &b);
+    weir_resolve(&ops[0], c->loop, &lookup, 0, contract_done);
+    weir_recv_msg(&ops[1], &a, &message, 0, contract_done);
+    weir_send_msg(&ops[2], &a, &message, 0, contract_done);
+    weir_recv_batch(&ops[3], &a, &message, 1, 0, contract_done);
+    weir_send_batch(&ops[4], &a, &message, 1, 0, contract_done);
+    weir_truncate(&ops[5], &a, 0, 0, contract_done);
+    weir_preallocate(&ops[6], &a, 0, 1, 0, contract_done);
+    weir_advise(&ops[7], &a, 0, 1, WEIR_ADVICE_NORMAL, 0, contract_done);
+    weir_copy(&ops[8], &a, &range, 0, contract_done);
+    contract_run(c);
+    for (int i = 0; i < 9; i++) {
+        CHECK_RESULT(&ops[i], WEIR_ENOTSUP);
+        CHECK_EQ(ops[i].served, WEIR_SERVED_NOT);
+        CHECK_EQ(weir_query(c->engine, ops[i].kind, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NO);
+    }
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
+static void absent_pools_and_groups_say_so(struct contract *c)
+{
+    struct weir_handle       a = {0}, b = {0};
+    struct weir_op           ops[3] = {{0}};
+    struct weir_pool_options pool_options = {.count = 1};
+    struct weir_pool        *pool = NULL;
+    struct weir_group_options group_options = {.loops = 1};
+    struct weir_group       *group = NULL;
+    struct weir_msg          message = {0};
+    contract_unix_pair(c, &a, &b);
+    CHECK_EQ(weir_pool_open(&pool, c->loop, &pool_options), WEIR_ENOTSUP);
+    CHECK_EQ(weir_group_open(&group, &group_options), WEIR_ENOTSUP);
+    weir_recv_pooled(&ops[0], &a, pool, 0, contract_done);
+    weir_recv_msg_pooled(&ops[1], &a, pool, &message, 0, contract_done);
+    weir_move(&ops[2], &a, c->loop, 0, contract_done);
+    contract_run(c);
+    for (int i = 0; i < 3; i++)
+        CHECK_RESULT(&ops[i], WEIR_ENOTSUP);
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
 static void version_is_told(struct contract *c)
 {
     char text[32];
@@ -530,6 +587,8 @@ const struct contract_case contract_cases[] = {
     {"open_without_memory", open_without_memory, 0},
     {"open_without_descriptors", open_without_descriptors, 0},
     {"run_without_memory", run_without_memory, 0},
+    {"absent_ops_say_so", absent_ops_say_so, 0},
+    {"absent_pools_and_groups_say_so", absent_pools_and_groups_say_so, 0},
     {"version_is_told", version_is_told, 0},
     {0},
 };

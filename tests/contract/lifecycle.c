@@ -202,9 +202,9 @@ struct chain {
 
 static void go_on(struct weir_op *op)
 {
-    struct chain    *chain = op->user;
-    volatile char    here = 0;
-    const uintptr_t at = (uintptr_t)&here;
+    struct chain *chain = op->user;
+    /* Not the address of a local: the address sanitizer keeps those elsewhere. */
+    const uintptr_t at = (uintptr_t)__builtin_frame_address(0);
     chain->lowest = at < chain->lowest ? at : chain->lowest;
     chain->highest = at > chain->highest ? at : chain->highest;
     if (--chain->left)
@@ -560,6 +560,65 @@ static void two_loops_two_threads(struct contract *c)
     CHECK_EQ(players[0].value, 2 * (uint64_t)rounds);
 }
 
+struct outer {
+    struct weir_loop *inner;
+    struct weir_op    inner_op;
+    int               result;
+};
+
+static void run_the_other(struct weir_op *op)
+{
+    struct outer *o = op->user;
+    weir_nop(&o->inner_op, o->inner, 0, contract_done);
+    o->result = weir_run(o->inner, WEIR_UNTIL_DONE);
+}
+
+/* Two loops of one thread do not know of each other: one runs in a callback of the other. */
+static void two_loops_one_thread(struct contract *c)
+{
+    struct outer   o = {.result = 99};
+    struct weir_op op = {.user = &o}, timers[2] = {{0}};
+    CHECK_EQ(contract_open(c, &o.inner, NULL), 0);
+    weir_nop(&op, c->loop, 0, run_the_other);
+    contract_run(c);
+    CHECK_EQ(o.result, 0);
+    CHECK_RESULT(&o.inner_op, 0);
+    weir_timer(&timers[0], c->loop, 2 * WEIR_MILLISECOND, 0, contract_done);
+    weir_timer(&timers[1], o.inner, WEIR_MILLISECOND, 0, contract_done);
+    CHECK_EQ(weir_run(o.inner, WEIR_UNTIL_DONE), 0);
+    CHECK(!weir_ended(&timers[0]));
+    contract_run(c);
+    CHECK_RESULT(&timers[0], 0);
+    contract_loop_close(c, o.inner);
+}
+
+static void *ask_for_engines(void *argument)
+{
+    struct weir_engine_info engines[32];
+    struct contract        *c = argument;
+    struct weir_loop       *loop = NULL;
+    struct weir_op          timer = {0};
+    CHECK(weir_engine_list(engines, 32) > 0);
+    CHECK_EQ(contract_open(c, &loop, NULL), 0);
+    weir_timer(&timer, loop, 1, 0, contract_done);
+    CHECK_EQ(weir_run(loop, WEIR_UNTIL_DONE), 0);
+    CHECK_RESULT(&timer, 0);
+    contract_loop_close(c, loop);
+    return NULL;
+}
+
+/* Whatever opening a loop finds out once is found out by several threads at a time. */
+static void opened_by_many_threads_at_once(struct contract *c)
+{
+    struct contract_thread threads[4];
+    for (int lap = 0; lap < 5; lap++) {
+        for (int i = 0; i < 4; i++)
+            contract_thread_start(&threads[i], ask_for_engines, c);
+        for (int i = 0; i < 4; i++)
+            contract_thread_join(&threads[i]);
+    }
+}
+
 const struct contract_case contract_cases[] = {
     {"run_empty_returns", run_empty_returns, 0},
     {"run_once_vs_nowait", run_once_vs_nowait, 0},
@@ -581,5 +640,7 @@ const struct contract_case contract_cases[] = {
     {"close_peer_in_same_batch", close_peer_in_same_batch, 0},
     {"background_ops_do_not_hold", background_ops_do_not_hold, 0},
     {"two_loops_two_threads", two_loops_two_threads, 0},
+    {"two_loops_one_thread", two_loops_one_thread, 0},
+    {"opened_by_many_threads_at_once", opened_by_many_threads_at_once, 0},
     {0},
 };

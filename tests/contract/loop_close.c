@@ -248,6 +248,69 @@ static void close_timeout_is_busy_and_retryable(struct contract *c)
     CHECK_RESULT(&late, WEIR_ECANCELED);
 }
 
+struct proxy {
+    struct weir_handle a, b;
+    struct weir_op     recv;
+    char               byte;
+};
+
+static void close_both(struct weir_op *op)
+{
+    struct proxy *p = op->user;
+    CHECK_RESULT(op, WEIR_ECANCELED);
+    CHECK_EQ(weir_close(&p->a, contract_closed), 0);
+    CHECK_EQ(weir_close(&p->b, contract_closed), 0);
+}
+
+/* A program that frees its connections in on_closed() hears of each, also when the loop ends
+ * them. */
+static void closed_from_done_while_the_loop_closes(struct contract *c)
+{
+    struct proxy p = {.byte = 0};
+    contract_unix_pair(c, &p.a, &p.b);
+    p.recv.user = &p;
+    weir_recv(&p.recv, &p.a, &p.byte, 1, 0, close_both);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+    CHECK_EQ(contract_closed_count(&p.a), 1);
+    CHECK_EQ(contract_closed_count(&p.b), 1);
+}
+
+static void stop_the_loop(struct weir_op *op)
+{
+    weir_stop(op->user);
+}
+
+static void stop_does_not_keep_it_open(struct contract *c)
+{
+    struct weir_op timers[3] = {{0}};
+    for (int i = 0; i < 3; i++) {
+        timers[i].user = c->loop;
+        weir_timer(&timers[i], c->loop, HOUR, 0, stop_the_loop);
+    }
+    weir_stop(c->loop);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+    for (int i = 0; i < 3; i++)
+        CHECK_RESULT(&timers[i], WEIR_ECANCELED);
+}
+
+static void nothing_is_attached_while_closing(struct contract *c)
+{
+    struct held_work   work = {.op = {.user = &work}};
+    struct weir_handle handle = {0};
+    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    contract_gate_wait(&work.begun);
+    CHECK_EQ(weir_loop_close(c->loop, 0), WEIR_EBUSY);
+    CHECK_EQ(weir_adopt(&handle, c->loop, 1, WEIR_BORROWED), WEIR_ECANCELED);
+    CHECK_EQ(weir_handle_kind(&handle), WEIR_HANDLE_NONE);
+    contract_gate_open(&work.may_end);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+    CHECK_RESULT(&work.op, 4711);
+}
+
 const struct contract_case contract_cases[] = {
     {"submit_from_wrong_thread_aborts_with_a_sentence",
      submit_from_wrong_thread_aborts_with_a_sentence, 0},
@@ -261,5 +324,8 @@ const struct contract_case contract_cases[] = {
     {"destroy_with_a_closing_handle_closes_the_others",
      destroy_with_a_closing_handle_closes_the_others, 0},
     {"close_timeout_is_busy_and_retryable", close_timeout_is_busy_and_retryable, 0},
+    {"closed_from_done_while_the_loop_closes", closed_from_done_while_the_loop_closes, 0},
+    {"stop_does_not_keep_it_open", stop_does_not_keep_it_open, 0},
+    {"nothing_is_attached_while_closing", nothing_is_attached_while_closing, 0},
     {0},
 };

@@ -174,7 +174,7 @@ static void take_all(struct weir_handle *handle)
 static void edge_after_each_change(struct contract *c)
 {
     static char data[65536];
-    int         peer = contract_tcp_peer(c, &edge.handle);
+    int         peer = contract_unix_peer(c, &edge.handle);
     weir_poll(&edge.op, &edge.handle, WEIR_IN | WEIR_OUT, WEIR_EDGE, edge_told);
     contract_until(c, &edge.out, 1);
     for (int i = 0; i < 20; i++) {

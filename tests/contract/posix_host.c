@@ -115,7 +115,8 @@ static void read_verdict(int from, struct host_outcome *outcome, size_t *used)
     outcome->verdict[*used] = '\0';
 }
 
-/* Reads the verdict until the process ends, then ends what it left behind. Returns its wait status. */
+/* Reads the verdict until the process ends, then ends what it left behind. Returns its wait
+ * status. */
 static int supervise(pid_t child, int from, struct host_outcome *outcome, unsigned limit_s)
 {
     uint64_t  kill_at = now_ns() + (limit_s + GRACE_S) * WEIR_SECOND;

@@ -333,6 +333,48 @@ static void port_is_free_in_on_closed(struct contract *c)
     contract_raw_close(client);
 }
 
+static struct {
+    struct weir_handle first, listener, accepted;
+    struct weir_op     neighbour, accept;
+    char               byte;
+} batch;
+
+static void close_the_listener(struct weir_op *op)
+{
+    CHECK_EQ(op->result, 1);
+    CHECK_EQ(weir_close(&batch.listener, contract_closed), 0);
+}
+
+/* The listener is closed by the callback of an op that ended in the same batch as the accept: the
+ * connection is delivered whole, or closed; it is never lost half way. */
+static void accept_and_close_in_one_batch(struct contract *c)
+{
+    int other = contract_unix_peer(c, &batch.first);
+    for (int i = 0; i < 10; i++) {
+        char     byte;
+        uint16_t port = contract_listen_any(c, &batch.listener);
+        weir_recv(&batch.neighbour, &batch.first, &batch.byte, 1, 0, close_the_listener);
+        weir_accept(&batch.accept, &batch.listener, &batch.accepted, 0, contract_done);
+        some_turns(c);
+        contract_raw_send(other, "x", 1);
+        int client = contract_raw_connect(port);
+        contract_run(c);
+        CHECK_EQ(weir_handle_kind(&batch.listener), WEIR_HANDLE_NONE);
+        if (batch.accept.result == 0) {
+            CHECK_EQ(send_now(c, &batch.accepted, "y", 1, 0), 1);
+            contract_raw_recv(client, &byte, 1);
+            contract_close(c, &batch.accepted);
+        } else {
+            CHECK_RESULT(&batch.accept, WEIR_ECANCELED);
+            CHECK(memcmp(&batch.accepted, &zeroed, sizeof zeroed) == 0);
+            CHECK(contract_raw_readable(client, 20000));
+            CHECK(recv(client, &byte, 1, 0) <= 0);
+        }
+        contract_raw_close(client);
+    }
+    contract_raw_close(other);
+}
+
 static void accepted_outlives_its_listener(struct contract *c)
 {
     static struct weir_handle listener, accepted;
@@ -485,6 +527,7 @@ const struct contract_case contract_cases[] = {
     {"wrong_listens_are_refused", wrong_listens_are_refused, 0},
     {"reuse_port_shares_a_port", reuse_port_shares_a_port, 0},
     {"port_is_free_in_on_closed", port_is_free_in_on_closed, 0},
+    {"accept_and_close_in_one_batch", accept_and_close_in_one_batch, 0},
     {"accepted_outlives_its_listener", accepted_outlives_its_listener, 0},
     {"port_in_time_wait", port_in_time_wait, 0},
     {"backlog_0_is_the_systems_most", backlog_0_is_the_systems_most, 0},

@@ -136,6 +136,120 @@ static void cancelled_in_the_queue_takes_nothing(struct contract        *c,
 }
 OVER_ALL(cancelled_in_the_queue_takes_nothing)
 
+/* Bytes come and the caller cancels before the loop has looked: what was taken by then is told, with
+ * the reason that there is not more, and the stream goes on behind it. */
+static void cancel_racing_bytes_loses_none(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a;
+    char                      data[12];
+    int                       peer = transport->reader(c, &a);
+    for (int i = 0; i < 20; i++) {
+        struct weir_op recv = {0};
+        weir_recv(&recv, &a, data, 10, WEIR_ALL, contract_done);
+        some_turns(c);
+        contract_raw_send(peer, "abcdef", 6);
+        CHECK_EQ(weir_cancel(&recv), 0);
+        int64_t taken = contract_await(c, &recv);
+        CHECK(taken == WEIR_ECANCELED || (taken > 0 && taken <= 6));
+        CHECK_EQ(recv.error, WEIR_ECANCELED);
+        taken = taken < 0 ? 0 : taken;
+        contract_raw_send(peer, "ghijkl", 6);
+        CHECK_EQ(recv_now(c, &a, data + taken, (size_t)(12 - taken), WEIR_ALL), 12 - taken);
+        CHECK(memcmp(data, "abcdefghijkl", 12) == 0);
+    }
+    contract_raw_close(peer);
+}
+OVER_ALL(cancel_racing_bytes_loses_none)
+
+static struct {
+    struct weir_handle first, second;
+    struct weir_op     neighbour, recv;
+    char               byte, data[12];
+    int                cancelled;
+} batch;
+
+static void cancel_the_other(struct weir_op *op)
+{
+    CHECK_EQ(op->result, 1);
+    batch.cancelled = weir_cancel(&batch.recv);
+}
+
+/* The same when the cancel comes from the callback of an op that ended in the same batch. */
+static void cancel_in_one_batch_loses_none(struct contract *c, const struct transport *transport)
+{
+    int other = transport->reader(c, &batch.first), peer = transport->reader(c, &batch.second);
+    for (int i = 0; i < 20; i++) {
+        weir_recv(&batch.neighbour, &batch.first, &batch.byte, 1, 0, cancel_the_other);
+        weir_recv(&batch.recv, &batch.second, batch.data, 10, WEIR_ALL, contract_done);
+        some_turns(c);
+        contract_raw_send(other, "x", 1);
+        contract_raw_send(peer, "abcdef", 6);
+        int64_t taken = contract_await(c, &batch.recv);
+        CHECK_EQ(batch.cancelled, 0);
+        CHECK(taken == WEIR_ECANCELED || (taken > 0 && taken <= 6));
+        CHECK_EQ(batch.recv.error, WEIR_ECANCELED);
+        taken = taken < 0 ? 0 : taken;
+        contract_raw_send(peer, "ghijkl", 6);
+        CHECK_EQ(recv_now(c, &batch.second, batch.data + taken, (size_t)(12 - taken), WEIR_ALL),
+                 12 - taken);
+        CHECK(memcmp(batch.data, "abcdefghijkl", 12) == 0);
+    }
+    contract_raw_close(other);
+    contract_raw_close(peer);
+}
+OVER_ALL(cancel_in_one_batch_loses_none)
+
+/* Bytes come, and the time is up, before the loop looks again: the deadline is not forgotten. */
+static void deadline_racing_bytes_is_kept(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a;
+    char                      data[12];
+    int                       peer = transport->reader(c, &a);
+    for (int i = 0; i < 10; i++) {
+        struct weir_op recv = {0};
+        uint64_t       due = weir_now(c->loop) + WEIR_MILLISECOND;
+        weir_recv(&recv, &a, data, 10, WEIR_ALL, contract_done);
+        weir_deadline_at(&recv, due);
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+        contract_raw_send(peer, "abcdef", 6);
+        while (weir_now(c->loop) <= due)
+            contract_breathe();
+        int64_t taken = contract_await(c, &recv);
+        CHECK(taken == WEIR_EDEADLINE || (taken > 0 && taken <= 6));
+        CHECK_EQ(recv.error, WEIR_EDEADLINE);
+        taken = taken < 0 ? 0 : taken;
+        contract_raw_send(peer, "ghijkl", 6);
+        CHECK_EQ(recv_now(c, &a, data + taken, (size_t)(12 - taken), WEIR_ALL), 12 - taken);
+        CHECK(memcmp(data, "abcdefghijkl", 12) == 0);
+    }
+    contract_raw_close(peer);
+}
+OVER_ALL(deadline_racing_bytes_is_kept)
+
+static void close_the_other(struct weir_op *op)
+{
+    CHECK_EQ(op->result, 1);
+    CHECK_EQ(weir_close(&batch.second, contract_closed), 0);
+}
+
+/* And when the handle is closed there: the op ends, then the handle. */
+static void close_in_one_batch_ends_all(struct contract *c, const struct transport *transport)
+{
+    int other = transport->reader(c, &batch.first), peer = transport->reader(c, &batch.second);
+    weir_recv(&batch.neighbour, &batch.first, &batch.byte, 1, 0, close_the_other);
+    weir_recv(&batch.recv, &batch.second, batch.data, 10, WEIR_ALL, contract_done);
+    some_turns(c);
+    contract_raw_send(other, "x", 1);
+    contract_raw_send(peer, "abcdef", 6);
+    contract_run(c);
+    CHECK(batch.recv.result == WEIR_ECANCELED || batch.recv.result == 6);
+    CHECK_EQ(batch.recv.error, WEIR_ECANCELED);
+    CHECK_EQ(contract_closed_count(&batch.second), 1);
+    contract_raw_close(other);
+    contract_raw_close(peer);
+}
+OVER_ALL(close_in_one_batch_ends_all)
+
 /* The head of the queue is cancelled while the mechanism has it: the next takes its place. */
 static void cancelled_head_makes_room(struct contract *c, const struct transport *transport)
 {
@@ -285,31 +399,29 @@ OVER_SOCKETS(directions_are_independent)
 /* Both directions wait and become ready before the loop looks again: neither is forgotten. */
 static void both_directions_ready_at_once(struct contract *c, const struct transport *transport)
 {
-    static struct weir_handle a;
-    static char               data[65536];
+    static struct weir_handle a, b;
+    static char               data[1 << 20], sink[1 << 20];
+    struct weir_op            recv = {0}, send = {0};
+    char                      in[4];
+    transport->pair(c, &a, &b);
+    small_buffers(&a);
+    small_buffers(&b);
     for (int i = 0; i < 5; i++) {
-        struct weir_op recv = {0}, send = {0};
-        uint64_t       sent = 0;
-        int64_t        n;
-        int            peer = transport->reader(c, &a);
-        small_buffers(&a);
-        while ((n = weir_try_send(&a, data, sizeof data, 0)) > 0)
-            sent += (uint64_t)n;
-        CHECK_EQ(n, WEIR_EAGAIN);
-        weir_send(&send, &a, "last", 4, WEIR_ALL, contract_done);
-        weir_recv(&recv, &a, data, 4, WEIR_ALL, contract_done);
+        size_t  drained = 0;
+        int64_t n;
+        weir_send(&send, &a, data, sizeof data, WEIR_ALL, contract_done);
+        weir_recv(&recv, &a, in, 4, WEIR_ALL, contract_done);
         some_turns(c);
         CHECK(contract_live(&send));
         CHECK(contract_live(&recv));
-        while (sent > 0)
-            sent -= contract_raw_recv_some(peer, data + 4, sent < 60000 ? sent : 60000);
-        contract_raw_send(peer, "both", 4);
-        contract_run(c);
-        CHECK_RESULT(&send, 4);
-        CHECK_RESULT(&recv, 4);
-        CHECK(memcmp(data, "both", 4) == 0);
-        contract_raw_close(peer);
-        contract_close(c, &a);
+        while ((n = weir_try_recv(&b, sink, sizeof sink, 0)) > 0)
+            drained += (size_t)n;
+        CHECK_EQ(n, WEIR_EAGAIN);
+        CHECK_EQ(weir_try_send(&b, "both", 4, 0), 4);
+        CHECK_EQ(recv_now(c, &b, sink, sizeof sink - drained, WEIR_ALL), sizeof data - drained);
+        CHECK_EQ(contract_await(c, &send), sizeof data);
+        CHECK_EQ(contract_await(c, &recv), 4);
+        CHECK(memcmp(in, "both", 4) == 0);
     }
 }
 OVER_SOCKETS(both_directions_ready_at_once)
@@ -420,6 +532,10 @@ const struct contract_case contract_cases[] = {
     ALL_CASES(recvs_of_every_kind_in_order, 0),
     ALL_CASES(sends_of_every_kind_in_order, 0),
     ALL_CASES(cancelled_in_the_queue_takes_nothing, 0),
+    ALL_CASES(cancel_racing_bytes_loses_none, 0),
+    ALL_CASES(cancel_in_one_batch_loses_none, 0),
+    ALL_CASES(deadline_racing_bytes_is_kept, 0),
+    ALL_CASES(close_in_one_batch_ends_all, 0),
     ALL_CASES(cancelled_head_makes_room, 0),
     ALL_CASES(started_in_a_callback_stands_last, 0),
     ALL_CASES(recvs_queued_at_the_end_all_see_it, 0),

@@ -441,6 +441,23 @@ static void work_and_wake_while_embedded_are_seen(struct contract *c)
  * Workers
  * ---------------------------------------------------------------------------------------------- */
 
+/* A post does not count as background: it holds the loop until it was told. Work in the background
+ * does not, and is told all the same when the loop is run for something else. */
+static void background_work_does_not_hold(struct contract *c)
+{
+    struct contract_gate gate = {0};
+    struct weir_op       work = {.user = &gate}, timer = {0};
+    weir_work(&work, c->loop, wait_at_gate, WEIR_BACKGROUND, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), 0);
+    CHECK(!weir_ended(&work));
+    contract_gate_open(&gate);
+    while (!weir_ended(&work)) {
+        weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
+        contract_run(c);
+    }
+    CHECK_RESULT(&work, 0);
+}
+
 struct task {
     struct weir_op op;
     const void    *thread; /* something of the thread that it ran on */
@@ -466,6 +483,25 @@ static void work_runs_on_a_worker(struct contract *c)
     CHECK_RESULT(&task.op, 1001);
     CHECK_EQ(task.op.served, WEIR_SERVED_WORKER);
     CHECK(task.thread != &thread_mark);
+}
+
+static int64_t return_user(struct weir_op *op)
+{
+    return *(int64_t *)op->user;
+}
+
+/* Whatever number it is: nothing of it is taken for an answer of the system. */
+static void work_result_is_told_as_it_is(struct contract *c)
+{
+    static int64_t values[] = {0,           1,           -1,           INT64_MAX,      INT64_MIN,
+                               WEIR_EINTR,  WEIR_EAGAIN, WEIR_ENOTSUP, WEIR_ECANCELED, WEIR_EMFILE,
+                               WEIR_ENOMEM, -512,        1000000007};
+    for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+        struct weir_op op = {.user = &values[i]};
+        weir_work(&op, c->loop, return_user, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), values[i]);
+        CHECK_EQ(contract_told(&op), 1);
+    }
 }
 
 static void work_many_exactly_once(struct contract *c)
@@ -589,6 +625,8 @@ const struct contract_case contract_cases[] = {
     {"post_while_embedded_is_seen", post_while_embedded_is_seen, 0},
     {"work_and_wake_while_embedded_are_seen", work_and_wake_while_embedded_are_seen, 0},
     {"work_runs_on_a_worker", work_runs_on_a_worker, 0},
+    {"background_work_does_not_hold", background_work_does_not_hold, 0},
+    {"work_result_is_told_as_it_is", work_result_is_told_as_it_is, 0},
     {"work_many_exactly_once", work_many_exactly_once, 0},
     {"work_restarts_in_its_done", work_restarts_in_its_done, 0},
     {"worker_lanes_not_starved", worker_lanes_not_starved, 0},
