@@ -96,8 +96,7 @@ int weir_cancel_all(struct weir_handle *handle)
     return error ? error : handle_cancel_ops(handle->loop, handle);
 }
 
-/* ---- Deadlines and timers
- * --------------------------------------------------------------------------- */
+/* ---- Deadlines and timers -------------------------------------------------------------------- */
 
 static void set_due(struct weir_op *op, uint64_t due_ns)
 {

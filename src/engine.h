@@ -216,8 +216,7 @@ struct weir_loop {
     struct weir_engine_info refusals[REFUSALS_MAX];
 };
 
-/* ---- Up from the mechanisms
- * -------------------------------------------------------------------- */
+/* ---- Up from the mechanisms ------------------------------------------------------------------ */
 
 /* Harvest one event; the op is told in the callback phase. Call loop_room() first: false when there
  * is no memory for another event now: leave it with the kernel until the next wait. */
@@ -254,8 +253,7 @@ void *loop_resize(void *user, void *memory, size_t size);
 void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-/* ---- ready.c: completion on top of readiness
- * --------------------------------------------------- */
+/* ---- ready.c: completion on top of readiness ------------------------------------------------- */
 
 enum started ready_start(struct weir_loop *loop, struct weir_op *op);
 void         ready_cancel(struct weir_loop *loop, struct weir_op *op);
@@ -273,8 +271,7 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle);
 
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits);
 
-/* ---- offload.c: worker lanes
- * ------------------------------------------------------------------- */
+/* ---- offload.c: worker lanes ----------------------------------------------------------------- */
 
 /* Queues op for a worker, or finishes it when none can be had. */
 void offload_start(struct weir_loop *loop, struct weir_op *op);
@@ -288,8 +285,7 @@ void offload_forget(struct weir_loop *loop);
 /* The systems there are: src/os. */
 extern const struct system system_posix;
 
-/* ---- the core's own parts
- * ----------------------------------------------------------------------- */
+/* ---- the core's own parts -------------------------------------------------------------------- */
 
 void     signal_begin(struct weir_loop *loop, struct weir_op *op);
 void     signal_cancel(struct weir_loop *loop, struct weir_op *op);

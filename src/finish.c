@@ -34,8 +34,7 @@ void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result)
     fifo_push(&loop->ended, op);
 }
 
-/* ---- Pacing
- * ---------------------------------------------------------------------------------------- */
+/* ---- Pacing ---------------------------------------------------------------------------------- */
 
 static void pace_done(struct weir_op *pace)
 {
@@ -59,8 +58,7 @@ static bool pace(struct weir_loop *loop, struct weir_op *op)
     return false;
 }
 
-/* ---- What a result means
- * --------------------------------------------------------------------------- */
+/* ---- What a result means --------------------------------------------------------------------- */
 
 static bool ask_again(struct weir_loop *loop, struct weir_op *op)
 {
@@ -143,6 +141,10 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
         settle_result(op, result);
         return true;
     }
+    if (!(op->flags & WEIR_ALL) && !handle_has_offsets(op->handle)) { /* by far the most frequent */
+        settle_result(op, result + (int64_t)op->in.progress);
+        return true;
+    }
     struct rest rest = rest_of(op);
     bool        whole = (uint64_t)result == rest.length;
     op->in.progress += (uint64_t)result;
@@ -191,8 +193,7 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
     return true;
 }
 
-/* ---- Telling
- * --------------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 /* The next op of a direction takes the place of one that ended. */
 static void release_direction(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction)
@@ -222,7 +223,8 @@ static void abandon_open(struct weir_loop *loop, struct weir_op *op)
 void loop_end(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    heap_remove(&loop->timers, op);
+    if (op->in.heap_slot)
+        heap_remove(&loop->timers, op);
     ring_remove(op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
     if (op->kind == WEIR_OP_OPEN && op->result < 0)
         abandon_open(loop, op);

@@ -164,8 +164,7 @@ int weir_pipe(struct weir_handle *reader, struct weir_handle *writer, struct wei
     return error;
 }
 
-/* ---- Closing
- * ---------------------------------------------------------------------------------------- */
+/* ---- Closing --------------------------------------------------------------------------------- */
 
 /* Out of whatever list of handles it is in. */
 void handle_unlist(struct weir_loop *loop, struct weir_handle *handle)
@@ -282,8 +281,7 @@ int weir_close_now(struct weir_handle *handle)
     return 0;
 }
 
-/* ---- What a handle is
- * -------------------------------------------------------------------------------- */
+/* ---- What a handle is ------------------------------------------------------------------------ */
 
 enum weir_handle_kind weir_handle_kind(const struct weir_handle *handle)
 {

@@ -114,8 +114,7 @@ int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
     return WEIR_ENOTSUP;
 }
 
-/* ---- Pools
- * ------------------------------------------------------------------------------------------- */
+/* ---- Pools ----------------------------------------------------------------------------------- */
 
 int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
                    const struct weir_pool_options *options)
@@ -175,8 +174,7 @@ void weir_pool_stats(const struct weir_pool *pool, struct weir_pool_counts *coun
     memset(counts, 0, sizeof *counts);
 }
 
-/* ---- Many loops
- * -------------------------------------------------------------------------------------- */
+/* ---- Many loops ------------------------------------------------------------------------------ */
 
 void weir_move(struct weir_op *op, struct weir_handle *handle, struct weir_loop *target,
                unsigned flags, weir_done *done)
@@ -219,8 +217,7 @@ int weir_group_close(struct weir_group *group, uint64_t timeout_ns)
     return WEIR_ENOTSUP;
 }
 
-/* ---- Simulation
- * -------------------------------------------------------------------------------------- */
+/* ---- Simulation ------------------------------------------------------------------------------ */
 
 int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options)
 {

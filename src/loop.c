@@ -63,8 +63,7 @@ void loop_log(struct weir_loop *loop, enum weir_log_level level, const char *for
     loop->options.log(loop->options.log_user, level, sentence);
 }
 
-/* ---- Who may call
- * ------------------------------------------------------------------------------ */
+/* ---- Who may call ---------------------------------------------------------------------------- */
 
 int loop_admit(const struct weir_loop *loop, const char *call)
 {
@@ -77,8 +76,7 @@ int loop_admit(const struct weir_loop *loop, const char *call)
     return 0;
 }
 
-/* ---- The notifier
- * --------------------------------------------------------------------------------- */
+/* ---- The notifier ---------------------------------------------------------------------------- */
 
 int loop_notifier_open(struct weir_loop *loop)
 {
@@ -98,8 +96,7 @@ void loop_notifier_close(struct weir_loop *loop)
     loop->notifier[0] = loop->notifier[1] = -1;
 }
 
-/* ---- Opening and closing
- * ----------------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 static struct weir_loop *loop_create(const struct weir_options *options)
 {
@@ -270,8 +267,7 @@ int weir_loop_forget(struct weir_loop *loop)
     return 0;
 }
 
-/* ---- Events
- * ------------------------------------------------------------------------------------ */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 bool loop_room(struct weir_loop *loop, uint32_t count)
 {
@@ -338,8 +334,7 @@ static void take_from_threads(struct weir_loop *loop)
     }
 }
 
-/* ---- The turn
- * ----------------------------------------------------------------------------------- */
+/* ---- The turn -------------------------------------------------------------------------------- */
 
 /* The core's own ops and what is always ready never reach the engine. */
 static enum started start_op(struct weir_loop *loop, struct weir_op *op)
@@ -628,8 +623,7 @@ uint64_t weir_now(struct weir_loop *loop)
     return loop_admit(loop, "weir_now") ? 0 : loop->sys->now(loop);
 }
 
-/* ---- Embedding
- * ---------------------------------------------------------------------------------- */
+/* ---- Embedding ------------------------------------------------------------------------------- */
 
 weir_os_handle weir_loop_fd(struct weir_loop *loop)
 {

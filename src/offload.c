@@ -37,8 +37,7 @@ static enum loop_lane lane_of(const struct weir_op *op)
     }
 }
 
-/* ---- On the worker's thread
- * --------------------------------------------------------------------------- */
+/* ---- On the worker's thread ------------------------------------------------------------------ */
 
 /* The next op, in `slot` while it runs; NULL when the lane ends. */
 static struct weir_op *take_op(struct lane *lane, unsigned slot)
@@ -81,8 +80,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* ---- On the loop's thread
- * ------------------------------------------------------------------------------ */
+/* ---- On the loop's thread -------------------------------------------------------------------- */
 
 static void lane_init(struct lane *lane, struct lanes *lanes, unsigned asked, unsigned usual)
 {

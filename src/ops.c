@@ -53,7 +53,8 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
     }
     if (op_is_live(op))
         loop_doom(op, weir_op_name(kind), "the op is still live and was started again");
-    loop_admit(loop, weir_op_name(kind));
+    if (loop->thread && loop->thread != os_thread_self())
+        loop_admit(loop, weir_op_name(kind)); /* which says so and aborts */
     *op = (struct weir_op){.user = op->user,
                            .done = done,
                            .handle = handle,
@@ -108,8 +109,7 @@ static struct weir_handle *handle_of_loop(struct weir_op *op, struct weir_loop *
     return &loop->none;
 }
 
-/* ---- Without a handle
- * ---------------------------------------------------------------------------- */
+/* ---- Without a handle ------------------------------------------------------------------------ */
 
 void weir_nop(struct weir_op *op, struct weir_loop *loop, unsigned flags, weir_done *done)
 {
@@ -191,8 +191,7 @@ void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *h
     loop_ask(loop, op);
 }
 
-/* ---- Sockets, pipes and ttys
- * ---------------------------------------------------------------------- */
+/* ---- Sockets, pipes and ttys ----------------------------------------------------------------- */
 
 void weir_accept(struct weir_op *op, struct weir_handle *listener, struct weir_handle *accepted,
                  unsigned flags, weir_done *done)
@@ -328,8 +327,7 @@ void weir_poll(struct weir_op *op, struct weir_handle *handle, unsigned events, 
     op_submit(op);
 }
 
-/* ---- Files
- * ---------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 void weir_read(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
                uint64_t offset, unsigned flags, weir_done *done)
@@ -375,8 +373,7 @@ void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags, 
         op_submit(op);
 }
 
-/* ---- Without an op
- * -------------------------------------------------------------------------------- */
+/* ---- Without an op --------------------------------------------------------------------------- */
 
 /* The call itself, by an op that no loop ever sees. */
 static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, uint8_t direction,

@@ -36,8 +36,7 @@ static unsigned interest_of_ops(const struct weir_handle *handle)
     return interest;
 }
 
-/* ---- Attempts
- * --------------------------------------------------------------------------------------- */
+/* ---- Attempts -------------------------------------------------------------------------------- */
 
 static bool is_transfer(const struct weir_op *op)
 {
@@ -88,8 +87,7 @@ static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
     return result;
 }
 
-/* ---- Starting
- * --------------------------------------------------------------------------------------- */
+/* ---- Starting -------------------------------------------------------------------------------- */
 
 /* Nothing of a file is ever awaited: what is at hand is taken, the rest is a worker's. */
 static enum started start_file(struct weir_loop *loop, struct weir_op *op)
@@ -192,8 +190,7 @@ void ready_wake(struct weir_loop *loop)
     loop->sys->notifier_tell(loop->notifier[1]);
 }
 
-/* ---- What the mechanism told
- * ------------------------------------------------------------------------ */
+/* ---- What the mechanism told ----------------------------------------------------------------- */
 
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
 {
@@ -219,43 +216,47 @@ void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned eve
     handles_push(&loop->ready, handle);
 }
 
-static void serve_polls(struct weir_loop *loop, struct weir_handle *handle, unsigned told)
+/* Tells the polls of a handle. What they are interested in. */
+static unsigned serve_polls(struct weir_loop *loop, struct weir_handle *handle, unsigned told)
 {
-    bool     any = false;
+    unsigned interest = 0;
     unsigned events = (told & TOLD_IN ? WEIR_IN : 0) | (told & TOLD_OUT ? WEIR_OUT : 0) |
                       (told & TOLD_HUP ? WEIR_HUP : 0) | (told & TOLD_ERR ? WEIR_ERR : 0) |
                       (told & TOLD_RDHUP ? WEIR_RDHUP : 0);
     for (struct weir_op *op = handle->in.ops_in; op; op = ring_after(handle->in.ops_in, op)) {
         if (op->kind != WEIR_OP_POLL)
             continue;
-        any = true;
+        interest |= interest_of_poll(op);
         unsigned result = events & (op->in.arg.events | WEIR_HUP | WEIR_ERR);
         if (result && op->state == OP_GIVEN && loop_room(loop, 1))
             tell_poll(loop, op, result);
     }
-    if (!any)
+    if (!interest)
         handle->in.flags &= (uint16_t)~HANDLE_POLLED;
+    return interest & WEIR_RDHUP ? interest | WEIR_IN : interest;
 }
 
-/* The attempt of the op that has its turn, and its callback. */
-static void serve_direction(struct weir_loop *loop, struct weir_handle *handle, unsigned direction)
+/* The attempt of the op that has its turn, and its callback. The direction, or 0 when none waited. */
+static unsigned serve_direction(struct weir_loop *loop, struct weir_handle *handle,
+                                unsigned direction)
 {
     struct weir_op *head = direction == WEIR_IN ? handle->in.ops_in : handle->in.ops_out;
     struct weir_op *op = head;
     while (op && !(op->state == OP_GIVEN && op->in.holds == direction))
         op = ring_after(head, op);
     if (!op)
-        return;
+        return 0;
     int64_t result = attempt(loop, op);
     if (result == WEIR_EAGAIN)
-        return;
+        return direction;
     if (result == WEIR_ENOTSUP) {
         offload_start(loop, op);
-        return;
+        return direction;
     }
     op->served = WEIR_SERVED_READY;
     if (loop_conclude(loop, op, result))
         loop_end(loop, op);
+    return direction;
 }
 
 void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
@@ -263,31 +264,29 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
     const unsigned in = TOLD_IN | TOLD_HUP | TOLD_ERR | TOLD_RDHUP;
     const unsigned out = TOLD_OUT | TOLD_HUP | TOLD_ERR;
     unsigned       told = handle->in.hint & (in | out);
-    unsigned       interest = interest_of_ops(handle);
+    unsigned       waited = 0;
     handle->in.hint &= (uint8_t)~told;
     loop->serving = handle;
     if (handle->in.flags & HANDLE_POLLED)
-        serve_polls(loop, handle, told);
+        waited |= serve_polls(loop, handle, told);
     if (told & in)
-        serve_direction(loop, handle, WEIR_IN);
+        waited |= serve_direction(loop, handle, WEIR_IN);
     if (loop->serving == handle && (told & out))
-        serve_direction(loop, handle, WEIR_OUT);
+        waited |= serve_direction(loop, handle, WEIR_OUT);
     if (loop->serving != handle)
         return;
     loop->serving = NULL;
     if (handle->in.flags & (HANDLE_CLOSING | HANDLE_LISTED))
         return;
     /* Told of what no op waited for: the mask shrinks, or it would be told for ever. */
-    bool unasked = ((told & in) && !(interest & (WEIR_IN | WEIR_RDHUP))) ||
-                   ((told & out) && !(interest & WEIR_OUT));
+    bool unasked = ((told & in) && !(waited & WEIR_IN)) || ((told & out) && !(waited & WEIR_OUT));
     if (unasked || (loop->engine->traits & ENGINE_ONESHOT))
         handle->in.want = (uint8_t)interest_of_ops(handle);
     if (handle->in.want != handle->in.armed && !(loop->engine->traits & ENGINE_EDGE))
         mark_changed(loop, handle);
 }
 
-/* ---- Interest
- * --------------------------------------------------------------------------------------- */
+/* ---- Interest -------------------------------------------------------------------------------- */
 
 /* The mechanism will not watch the handle: the ops that wait on it end, or go the way of files. */
 static void refuse_waiting(struct weir_loop *loop, struct weir_handle *handle, int error)

@@ -46,8 +46,7 @@ void see_served(const struct weir_loop *loop, FILE *file)
     fputc('\n', file);
 }
 
-/* ---- The dump
- * ---------------------------------------------------------------------------------------- */
+/* ---- The dump -------------------------------------------------------------------------------- */
 
 static const char *state_text(const struct weir_op *op)
 {

@@ -40,8 +40,7 @@ struct uring {
     bool            wake_armed;
 };
 
-/* ---- Submission
- * ---------------------------------------------------------------------------------------- */
+/* ---- Submission ------------------------------------------------------------------------------ */
 
 /* What enter said: 0 for everything that the next turn mends. */
 static int told(int result)
@@ -94,8 +93,7 @@ static void arm_wake(struct weir_loop *loop, struct uring *u)
     u->wake_armed = true;
 }
 
-/* ---- One entry an op
- * ------------------------------------------------------------------------------------ */
+/* ---- One entry an op ------------------------------------------------------------------------- */
 
 static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *entry,
                                  const struct rest *rest)
@@ -319,8 +317,7 @@ static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
     io_uring_sqe_set_data64(entry, TAG_IGNORE);
 }
 
-/* ---- Harvest
- * --------------------------------------------------------------------------------------------- */
+/* ---- Harvest --------------------------------------------------------------------------------- */
 
 /* One poll's end, or one telling. */
 static void end_poll(struct weir_loop *loop, struct weir_op *op, int64_t result)
@@ -453,8 +450,7 @@ static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
     return told(error);
 }
 
-/* ---- Opening
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 /* An embedded loop is told through its registered eventfd too: Linux 6.18 defers the signal of a
  * completion that itself came from an eventfd (the notifier), and loses all but the first of

@@ -17,8 +17,7 @@
 #include "linux_compat.h"
 #include "os.h"
 
-/* ---- Waking
- * ------------------------------------------------------------------------------------------ */
+/* ---- Waking ---------------------------------------------------------------------------------- */
 
 int os_notifier_open(int ends[2])
 {
@@ -44,8 +43,7 @@ void os_notifier_clear(int end)
     while (taken < 0 && errno == EINTR);
 }
 
-/* ---- Descriptors
- * ------------------------------------------------------------------------------------- */
+/* ---- Descriptors ----------------------------------------------------------------------------- */
 
 int os_socket(int family, int type)
 {
@@ -75,8 +73,7 @@ int os_reopen_tty(int descriptor, int flags)
     return ours < 0 ? -errno : ours;
 }
 
-/* ---- Calls that never wait: preadv2(2), pwritev2(2)
- * -------------------------------------------------- */
+/* ---- Calls that never wait: preadv2(2), pwritev2(2) ------------------------------------------ */
 
 static const struct iovec *vector_of(const struct weir_buf *buffers)
 {
@@ -160,8 +157,7 @@ int64_t os_stat_time(const struct stat *stat, enum os_stat_time which)
     return (int64_t)times[which]->tv_sec * 1000000000 + times[which]->tv_nsec;
 }
 
-/* ---- Signals
- * ----------------------------------------------------------------------------------------- */
+/* ---- Signals --------------------------------------------------------------------------------- */
 
 static bool has(uint64_t mask, int number)
 {

@@ -8,11 +8,21 @@
 #include "../engine.h"
 
 /* A value that differs from thread to thread. */
-const void *os_thread_self(void);
+extern THREAD_LOCAL char os_thread_mark;
 
-/* Changes in a forked child. */
-unsigned os_fork_generation(void);
-void     os_watch_forks(void); /* before the first of these counts */
+static inline const void *os_thread_self(void)
+{
+    return &os_thread_mark;
+}
+
+/* Changes in a forked child, once os_watch_forks() was called. */
+extern unsigned os_forks;
+void            os_watch_forks(void);
+
+static inline unsigned os_fork_generation(void)
+{
+    return os_forks;
+}
 
 /* One performing switch for all engines: struct system's perform. */
 int64_t posix_perform(struct weir_op *op, enum perform how);

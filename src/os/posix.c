@@ -26,8 +26,7 @@ static void posix_close(struct weir_loop *loop, int descriptor)
     close(descriptor); /* once, also on EINTR: it is closed, and the number may be another's */
 }
 
-/* ---- Sockets
- * ---------------------------------------------------------------------------------------- */
+/* ---- Sockets --------------------------------------------------------------------------------- */
 
 static int set(int descriptor, int level, int name, int value)
 {
@@ -117,8 +116,7 @@ static int posix_pipe(struct weir_loop *loop, int ends[2])
     return os_pipe(ends);
 }
 
-/* ---- What a descriptor is
- * ----------------------------------------------------------------------------- */
+/* ---- What a descriptor is -------------------------------------------------------------------- */
 
 static void classify_socket(struct weir_handle *handle)
 {

@@ -31,8 +31,7 @@ static bool is_ready(int descriptor, short events)
     return poll(&entry, 1, 0) > 0;
 }
 
-/* ---- Bytes
- * ------------------------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static bool receives(const struct weir_op *op)
 {
@@ -135,8 +134,7 @@ static int64_t move(const struct weir_op *op, enum perform how)
     return handle_has_offsets(op->handle) ? move_file_now(op, &rest) : move_now(op, &rest);
 }
 
-/* ---- Connections
- * -------------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static int64_t perform_accept(const struct weir_op *op, enum perform how)
 {
@@ -193,8 +191,7 @@ static int64_t perform_poll(const struct weir_op *op)
     return entry.revents & POLLNVAL ? WEIR_EBADF : (int64_t)poll_events_of(entry.revents);
 }
 
-/* ---- Files
- * -------------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 int posix_open_flags(unsigned mode)
 {

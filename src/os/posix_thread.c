@@ -7,19 +7,14 @@
 
 #include "os.h"
 
-static _Thread_local char self;
+THREAD_LOCAL char os_thread_mark;
 
-const void *os_thread_self(void)
-{
-    return &self;
-}
-
-static unsigned       generation;
+unsigned              os_forks;
 static pthread_once_t generation_once = PTHREAD_ONCE_INIT;
 
 static void forked(void)
 {
-    generation++; /* the child has one thread yet */
+    os_forks++; /* the child has one thread yet */
 }
 
 static void watch_forks(void)
@@ -30,11 +25,6 @@ static void watch_forks(void)
 void os_watch_forks(void)
 {
     pthread_once(&generation_once, watch_forks);
-}
-
-unsigned os_fork_generation(void)
-{
-    return generation;
 }
 
 int os_thread_start(void *(*run)(void *), void *argument, pthread_t *thread)
