@@ -165,6 +165,11 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
 
 bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
+    if (op->kind == WEIR_OP_WORK) { /* what the caller's function returned, whatever it is */
+        op->in.cause = 0;
+        settle_result(op, result);
+        return true;
+    }
     if (result == WEIR_EINTR)
         return ask_again(loop, op);
     switch ((enum weir_op_kind)op->kind) {

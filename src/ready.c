@@ -236,7 +236,8 @@ static unsigned serve_polls(struct weir_loop *loop, struct weir_handle *handle, 
     return interest & WEIR_RDHUP ? interest | WEIR_IN : interest;
 }
 
-/* The attempt of the op that has its turn, and its callback. The direction, or 0 when none waited. */
+/* The attempt of the op that has its turn, and its callback. The direction, or 0 when none
+ * waited. */
 static unsigned serve_direction(struct weir_loop *loop, struct weir_handle *handle,
                                 unsigned direction)
 {

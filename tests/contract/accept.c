@@ -347,8 +347,8 @@ static void failed_accept_leaves_the_handle_zeroed(struct contract *c)
     CHECK(memcmp(&accepted, &zeroed, sizeof zeroed) == 0);
 }
 
-/* A client comes and the listener is closed before the loop has looked: a connection that the kernel
- * had already made is closed by weir, and nothing of it reaches the caller. */
+/* A client comes and the listener is closed before the loop has looked: a connection that the
+ * kernel had already made is closed by weir, and nothing of it reaches the caller. */
 static void connection_behind_a_close_is_closed(struct contract *c)
 {
     static struct weir_handle listeners[5], accepted;

@@ -104,7 +104,7 @@ static void each_kind_on_streams(struct contract *c)
 /* A listener whose backlog is full drops what knocks: a connect to it waits. */
 static int full_listener(uint16_t *port, int *fillers, int count)
 {
-    int                listener = contract_raw_listen(port, 0);
+    int                 listener = contract_raw_listen(port, 0);
     struct weir_address address = contract_loopback(*port);
     for (int i = 0; i < count; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -458,9 +458,9 @@ static int64_t never_called(struct weir_op *op)
 
 static void queued_worker_op(struct contract *c)
 {
-    struct held_work   work = {.op = {0}};
-    int                called = 0;
-    struct weir_op     queued = {.user = &called};
+    struct held_work    work = {.op = {0}};
+    int                 called = 0;
+    struct weir_op      queued = {.user = &called};
     struct weir_options one_worker = {.work_workers = 1};
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &one_worker), 0);

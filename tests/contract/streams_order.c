@@ -136,8 +136,8 @@ static void cancelled_in_the_queue_takes_nothing(struct contract        *c,
 }
 OVER_ALL(cancelled_in_the_queue_takes_nothing)
 
-/* Bytes come and the caller cancels before the loop has looked: what was taken by then is told, with
- * the reason that there is not more, and the stream goes on behind it. */
+/* Bytes come and the caller cancels before the loop has looked: what was taken by then is told,
+ * with the reason that there is not more, and the stream goes on behind it. */
 static void cancel_racing_bytes_loses_none(struct contract *c, const struct transport *transport)
 {
     static struct weir_handle a;
