@@ -535,7 +535,8 @@ WEIR_API void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_
 WEIR_API void weir_accept(struct weir_op *op, struct weir_handle *listener,
                           struct weir_handle *accepted, unsigned flags, weir_done *done);
 
-/* 0 or WEIR_E*. connect(2). */
+/* 0 or WEIR_E*. While the backlog of a unix listener is full it waits, and asks again at most 20
+ * times a second. connect(2). */
 WEIR_API void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *address,
                            size_t address_length, unsigned flags, weir_done *done);
 
