@@ -2,6 +2,8 @@
 /* handle.c - attaching descriptors to a loop, and closing them. */
 #include "engine.h"
 
+_Static_assert(sizeof(void *) != 8 || sizeof(struct weir_handle) == 80, "a handle is 80 bytes");
+
 #define LISTEN_FLAGS (WEIR_V6ONLY | WEIR_REUSE_PORT | WEIR_NODELAY | WEIR_NO_REUSE_ADDR)
 
 static bool in_use(const struct weir_handle *handle)

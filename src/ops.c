@@ -12,6 +12,8 @@
      WEIR_OPEN_TRUNCATE | WEIR_OPEN_APPEND | WEIR_OPEN_DIRECT | WEIR_OPEN_SYNC |                   \
      WEIR_OPEN_DIRECTORY | WEIR_OPEN_NOFOLLOW | 07777u)
 
+_Static_assert(sizeof(void *) != 8 || sizeof(struct weir_op) == 128, "an op is two cache lines");
+
 enum order { ORDER_ANY, ORDER_IN, ORDER_OUT, ORDER_STREAM_IN, ORDER_STREAM_OUT };
 
 static enum order order_of(const struct weir_op *op)

@@ -60,8 +60,8 @@ static void eintr_storm(struct contract *c)
     for (unsigned i = 0; i < rounds; i++, at += sizeof out) {
         contract_fill(out, sizeof out, at, 1);
         weir_recv(&recv, &b, in, sizeof in, WEIR_ALL, contract_done);
+        uint64_t due = weir_now(c->loop) + WEIR_MILLISECOND; /* read before: the timer's is later */
         weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
-        uint64_t due = weir_now(c->loop) + WEIR_MILLISECOND / 2;
         CHECK_EQ(contract_await(c, &timer), 0);
         CHECK(weir_now(c->loop) >= due);
         weir_send(&send, &a, out, sizeof out, WEIR_ALL, contract_done);
