@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../base/annotate.h"
 #include "../base/rest.h"
 #include "../os/linux_compat.h"
 #include "../os/os.h"
@@ -484,6 +485,10 @@ static int refuse_setup(char *reason, int error)
     }
 }
 
+/* liburing maps rings by plain system calls: one may get the place of another that was unmapped
+ * before, by whatever thread, and only the kernel ordered the two. */
+static char rings;
+
 /* The best set-up that this kernel takes. Returns 0 or -errno. */
 static int set_up(struct uring *u, const struct weir_options *options)
 {
@@ -502,6 +507,7 @@ static int set_up(struct uring *u, const struct weir_options *options)
             .cq_entries = entries * 4,
         };
         error = io_uring_queue_init_params(entries, &u->ring, &params);
+        annotate_after(&rings);
         u->setup = setups[i];
     }
     u->disabled = u->setup & IORING_SETUP_R_DISABLED;
@@ -541,6 +547,7 @@ static int check_opcodes(struct uring *u, char *reason)
 static void uring_close(struct weir_loop *loop)
 {
     struct uring *u = loop->mechanism;
+    annotate_before(&rings);
     io_uring_queue_exit(&u->ring);
     if (u->event_fd >= 0)
         close(u->event_fd);
