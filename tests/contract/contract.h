@@ -136,7 +136,7 @@ void contract_op(struct contract *c, struct weir_op *op);
 void contract_ended(struct weir_op *op);
 
 /* An on_closed() that counts: the handle must have been closed once. How often it came for it. */
-void contract_closed(struct weir_handle *handle);
+void     contract_closed(struct weir_handle *handle);
 unsigned contract_closed_count(const struct weir_handle *handle);
 
 /* What the counting allocator gave since the case began, and how many bytes are out now. */
@@ -213,9 +213,9 @@ void   contract_raw_recv(int fd, void *data, size_t length);       /* all of it 
 size_t contract_raw_recv_some(int fd, void *data, size_t length);  /* at least 1; 0 at the end */
 void   contract_raw_shutdown(int fd);                              /* SHUT_WR */
 void   contract_raw_close(int fd);
-void   contract_raw_reset(int fd);                                 /* SO_LINGER 0, then close */
+void   contract_raw_reset(int fd); /* SO_LINGER 0, then close */
 bool   contract_raw_readable(int fd, int timeout_ms);
-bool   contract_raw_nonblocking(int fd);                           /* O_NONBLOCK is set */
+bool   contract_raw_nonblocking(int fd); /* O_NONBLOCK is set */
 
 /* Whether the descriptor is open in this process; how many are; one more number for it. */
 bool     contract_fd_open(intptr_t fd);
@@ -276,6 +276,10 @@ int contract_fork_status(struct contract *c, void (*run)(struct contract *c));
  * filter. */
 void contract_deny(int number, int error);
 void contract_deny_when(int number, unsigned argument, uint32_t value, int error);
+
+/* From now on a mechanism that would wait for ever fails with `error`; one that only looks does
+ * not. */
+void contract_deny_waiting(int error);
 
 /* From now on no thread can be started. */
 void contract_deny_threads(void);

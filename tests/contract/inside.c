@@ -17,8 +17,8 @@
 static void engine_list_tells_every_mechanism(struct contract *c)
 {
     static const char *const known[] = {
-        "poll",   "select", "epoll",     "epoll-et",  "epoll-oneshot", "io_uring", "kqueue",
-        "iocp",   "threads", "linux-aio", "posix-aio", "sigio",         "spin",     "sim",
+        "poll", "select",  "epoll",     "epoll-et",  "epoll-oneshot", "io_uring", "kqueue",
+        "iocp", "threads", "linux-aio", "posix-aio", "sigio",         "spin",     "sim",
     };
     static struct weir_engine_info engines[ENGINES];
     unsigned                       descriptors = contract_fd_count(), defaults = 0;
@@ -241,8 +241,8 @@ static void dump_names_each_pending_op(struct contract *c)
 
 static void dump_of_an_idle_loop(struct contract *c)
 {
-    char   text[1000] = "";
-    FILE  *file = fmemopen(text, sizeof text, "w");
+    char  text[1000] = "";
+    FILE *file = fmemopen(text, sizeof text, "w");
     CHECK(file != NULL);
     weir_loop_dump(c->loop, file);
     fclose(file);
@@ -314,8 +314,8 @@ static void hooks_surround_each_wait(struct contract *c)
 /* Never a spin: a loop with nothing to do but wait waits once. */
 static void idle_loop_waits_once(struct contract *c)
 {
-    struct weir_op    timer = {0};
-    struct weir_stats before, after;
+    struct weir_op     timer = {0};
+    struct weir_stats  before, after;
     struct weir_handle a = {0}, b = {0};
     struct weir_op     recv = {0};
     char               byte;
@@ -538,13 +538,13 @@ static void absent_ops_say_so(struct contract *c)
 
 static void absent_pools_and_groups_say_so(struct contract *c)
 {
-    struct weir_handle       a = {0}, b = {0};
-    struct weir_op           ops[3] = {{0}};
-    struct weir_pool_options pool_options = {.count = 1};
-    struct weir_pool        *pool = NULL;
+    struct weir_handle        a = {0}, b = {0};
+    struct weir_op            ops[3] = {{0}};
+    struct weir_pool_options  pool_options = {.count = 1};
+    struct weir_pool         *pool = NULL;
     struct weir_group_options group_options = {.loops = 1};
-    struct weir_group       *group = NULL;
-    struct weir_msg          message = {0};
+    struct weir_group        *group = NULL;
+    struct weir_msg           message = {0};
     contract_unix_pair(c, &a, &b);
     CHECK_EQ(weir_pool_open(&pool, c->loop, &pool_options), WEIR_ENOTSUP);
     CHECK_EQ(weir_group_open(&group, &group_options), WEIR_ENOTSUP);
@@ -568,7 +568,84 @@ static void version_is_told(struct contract *c)
     CHECK(!strcmp(weir_version_text(), text));
 }
 
+/* The ops stay as they were: the loop can be asked again, or closed. */
+static void failed_wait_is_told(struct contract *c)
+{
+    struct weir_handle a = {0}, b = {0};
+    struct weir_op     recv = {0};
+    char               byte;
+    contract_unix_pair(c, &a, &b);
+    weir_recv(&recv, &a, &byte, 1, 0, contract_done);
+    contract_deny_waiting(EPERM);
+    CHECK_EQ(weir_run(c->loop, WEIR_ONCE), WEIR_EPERM);
+    CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), WEIR_EPERM);
+    CHECK(contract_live(&recv));
+    CHECK_EQ(weir_cancel(&recv), 0);
+    while (!weir_ended(&recv))
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    CHECK_RESULT(&recv, WEIR_ECANCELED);
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
+static void no_loop_is_closed_already(struct contract *c)
+{
+    (void)c;
+    CHECK_EQ(weir_loop_close(NULL, 0), 0);
+}
+
+static void file_workers_are_bounded(struct contract *c)
+{
+    struct weir_options options = {.file_workers = 1};
+    struct weir_handle  a = {0}, b = {0};
+    struct weir_op      ops[16] = {{0}};
+    struct weir_stat    stat[16];
+    struct weir_stats   stats;
+    contract_loop_close(c, c->loop);
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    contract_unix_pair(c, &a, &b);
+    for (int i = 0; i < 16; i++)
+        weir_fstat(&ops[i], &a, &stat[i], 0, contract_done);
+    contract_run(c);
+    weir_loop_stats(c->loop, &stats);
+    CHECK_EQ(stats.workers, 1);
+    CHECK_EQ(stats.served[WEIR_SERVED_WORKER], 16);
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
+/* Whether the loop's engine says that it uses the feature; false for one that has none. */
+static bool uses(struct weir_loop *loop, const char *name)
+{
+    struct weir_feature features[16];
+    int                 count = weir_loop_features(loop, features, 16);
+    CHECK(count >= 0 && count <= 16);
+    for (int i = 0; i < count; i++)
+        if (strcmp(features[i].name, name) == 0)
+            return features[i].used;
+    return false;
+}
+
+static void feature_that_is_off_is_not_used(struct contract *c)
+{
+    struct weir_options options = {.features_off = WEIR_WITHOUT_DEFER_TASKRUN};
+    struct weir_op      timer = {0};
+    bool                used = uses(c->loop, "DEFER_TASKRUN");
+    CHECK_EQ(uses(c->loop, "SINGLE_ISSUER"), used);
+    contract_loop_close(c, c->loop);
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    CHECK(!uses(c->loop, "DEFER_TASKRUN"));
+    CHECK_EQ(uses(c->loop, "COOP_TASKRUN"), used);
+    weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
+    contract_run(c);
+    CHECK_RESULT(&timer, 0);
+}
+
 const struct contract_case contract_cases[] = {
+    {"failed_wait_is_told", failed_wait_is_told, 0},
+    {"no_loop_is_closed_already", no_loop_is_closed_already, 0},
+    {"file_workers_are_bounded", file_workers_are_bounded, 0},
+    {"feature_that_is_off_is_not_used", feature_that_is_off_is_not_used, 0},
     {"engine_list_tells_every_mechanism", engine_list_tells_every_mechanism, 0},
     {"engine_list_respects_its_room", engine_list_respects_its_room, 0},
     {"loop_tells_its_engine", loop_tells_its_engine, 0},

@@ -62,6 +62,16 @@ void contract_deny_when(int number, unsigned argument, uint32_t value, int error
     install(filter, sizeof filter / sizeof *filter);
 }
 
+void contract_deny_waiting(int error)
+{
+    contract_deny_when(SYS_epoll_pwait, 3, UINT32_MAX, error);
+#ifdef SYS_epoll_wait
+    contract_deny_when(SYS_epoll_wait, 3, UINT32_MAX, error);
+#endif
+    contract_deny_when(SYS_ppoll, 2, 0, error);
+    contract_deny_when(SYS_io_uring_enter, 2, 1, error);
+}
+
 void contract_deny_threads(void)
 {
     /* clone() also forks: only its calls that share memory as a thread does are denied. */
