@@ -334,7 +334,8 @@ WEIR_API int weir_loop_open(struct weir_loop **loop, const struct weir_options *
 
 enum weir_run_mode {
     WEIR_UNTIL_DONE, /* until nothing is pending but WEIR_BACKGROUND ops, or weir_stop() */
-    WEIR_ONCE,       /* waits at most once, for something to tell, and tells it */
+    WEIR_ONCE,       /* waits at most once, for something to tell, and tells it; does not wait where
+                        only WEIR_BACKGROUND ops are pending */
     WEIR_NOWAIT      /* tells what there is, never waits */
 };
 
@@ -364,8 +365,8 @@ WEIR_API uint64_t weir_now(struct weir_loop *loop);
 WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 /* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching
- * what it shares with the parent. Its ops and handles are as zeroed. 0, or WEIR_EINVAL where the
- * loop was not inherited by fork(). */
+ * what it shares with the parent. Its ops and handles are as zeroed; the handles' descriptors stay
+ * open, and are the child's to close. 0, or WEIR_EINVAL where the loop was not inherited by fork(). */
 WEIR_API int weir_loop_forget(struct weir_loop *loop);
 
 /* [loop] To run inside another loop: a descriptor that becomes readable when weir_run(loop,
