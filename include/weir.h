@@ -366,7 +366,8 @@ WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 /* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching
  * what it shares with the parent. Its ops and handles are as zeroed; the handles' descriptors stay
- * open, and are the child's to close. 0, or WEIR_EINVAL where the loop was not inherited by fork(). */
+ * open, and are the child's to close. 0, or WEIR_EINVAL where the loop was not inherited by
+ * fork(). */
 WEIR_API int weir_loop_forget(struct weir_loop *loop);
 
 /* [loop] To run inside another loop: a descriptor that becomes readable when weir_run(loop,
