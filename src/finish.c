@@ -129,12 +129,6 @@ static bool conclude_open(struct weir_loop *loop, struct weir_op *op, int64_t re
     return true;
 }
 
-static bool reads(const struct weir_op *op)
-{
-    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
-           op->kind == WEIR_OP_READV;
-}
-
 static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     if (result < 0) {
@@ -157,7 +151,7 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
     }
     if (goes_on)
         op->error = op->in.cause;
-    else if ((op->flags & WEIR_ALL) && !whole && reads(op))
+    else if ((op->flags & WEIR_ALL) && !whole && op_reads(op))
         op->error = WEIR_EEOF;
     settle_result(op, (int64_t)op->in.progress);
     return true;

@@ -38,23 +38,6 @@ static unsigned interest_of_ops(const struct weir_handle *handle)
 
 /* ---- Attempts -------------------------------------------------------------------------------- */
 
-static bool is_transfer(const struct weir_op *op)
-{
-    switch ((enum weir_op_kind)op->kind) {
-    case WEIR_OP_RECV:
-    case WEIR_OP_RECVV:
-    case WEIR_OP_SEND:
-    case WEIR_OP_SENDV:
-    case WEIR_OP_READ:
-    case WEIR_OP_READV:
-    case WEIR_OP_WRITE:
-    case WEIR_OP_WRITEV:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* A short transfer says that nothing is left; but an edge that told of the end is not told again,
  * and pipes and ttys also stop at what was written at a time. */
 static bool short_means_empty(const struct weir_loop *loop, const struct weir_handle *handle)
@@ -80,7 +63,7 @@ static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
     if (result == WEIR_EAGAIN) {
         loop->stats.attempts_empty++;
         handle->in.hint &= (uint8_t)~op->in.holds;
-    } else if (result > 0 && is_transfer(op) && !(op->flags & WEIR_PEEK) &&
+    } else if (result > 0 && (op_reads(op) || op_writes(op)) && !(op->flags & WEIR_PEEK) &&
                short_means_empty(loop, handle) && (uint64_t)result < rest_of(op).length) {
         handle->in.hint &= (uint8_t)~op->in.holds;
     }

@@ -34,6 +34,18 @@ static inline bool op_is_vector(const struct weir_op *op)
            op->kind == WEIR_OP_WRITEV;
 }
 
+static inline bool op_reads(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
+           op->kind == WEIR_OP_READV;
+}
+
+static inline bool op_writes(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_SEND || op->kind == WEIR_OP_SENDV || op->kind == WEIR_OP_WRITE ||
+           op->kind == WEIR_OP_WRITEV;
+}
+
 static inline uint64_t rest_offset(uint64_t offset, uint64_t progress)
 {
     return offset == WEIR_STREAM ? WEIR_STREAM : offset + progress;

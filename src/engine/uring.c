@@ -229,18 +229,6 @@ static bool fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_
     return false;
 }
 
-static bool is_read(const struct weir_op *op)
-{
-    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
-           op->kind == WEIR_OP_READV;
-}
-
-static bool is_write(const struct weir_op *op)
-{
-    return op->kind == WEIR_OP_SEND || op->kind == WEIR_OP_SENDV || op->kind == WEIR_OP_WRITE ||
-           op->kind == WEIR_OP_WRITEV;
-}
-
 /* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux
  * 6.18 its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
 static bool by_poll(const struct weir_op *op)
@@ -249,15 +237,15 @@ static bool by_poll(const struct weir_op *op)
     if (handle_is_socket(handle) || handle_has_offsets(handle))
         return false;
     if (handle->in.flags & HANDLE_NONBLOCK)
-        return is_read(op) || is_write(op);
-    return handle->in.kind == WEIR_HANDLE_PIPE && is_write(op) && !os_has_nosignal();
+        return op_reads(op) || op_writes(op);
+    return handle->in.kind == WEIR_HANDLE_PIPE && op_writes(op) && !os_has_nosignal();
 }
 
 /* After a transfer that stopped half way, io_uring leaves a file's position where it began: what
  * moves it is done by direct calls, at once or on a worker. */
 static bool at_position(const struct weir_op *op)
 {
-    return handle_has_offsets(op->handle) && (is_read(op) || is_write(op)) &&
+    return handle_has_offsets(op->handle) && (op_reads(op) || op_writes(op)) &&
            rest_of(op).offset == WEIR_STREAM;
 }
 
@@ -276,7 +264,7 @@ static enum started start_by_poll(struct weir_loop *loop, struct weir_op *op)
     struct io_uring_sqe *entry = take_entry(u);
     if (!entry)
         return STARTED_BUSY;
-    io_uring_prep_poll_add(entry, op->handle->in.descriptor, is_read(op) ? POLLIN : POLLOUT);
+    io_uring_prep_poll_add(entry, op->handle->in.descriptor, op_reads(op) ? POLLIN : POLLOUT);
     name_entry(entry, op, TAG_POLL);
     op->in.step = 1;
     return STARTED;
@@ -378,7 +366,7 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
         harvest_poll(loop, op, cqe);
         return;
     }
-    if (cqe->res == -EAGAIN && (is_read(op) || is_write(op)) && !op->in.cause) {
+    if (cqe->res == -EAGAIN && (op_reads(op) || op_writes(op)) && !op->in.cause) {
         /* Somebody set O_NONBLOCK after it was attached. */
         op->handle->in.flags |= HANDLE_NONBLOCK;
         loop_ask(loop, op);

@@ -33,23 +33,17 @@ static bool is_ready(int descriptor, short events)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-static bool receives(const struct weir_op *op)
-{
-    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
-           op->kind == WEIR_OP_READV;
-}
-
 static int64_t move_socket(const struct weir_op *op, const struct rest *rest, enum perform how)
 {
     int descriptor = op->handle->in.descriptor;
     int flags = MSG_NOSIGNAL | (how == PERFORM_TRY ? MSG_DONTWAIT : 0) |
                 (op->flags & WEIR_PEEK ? MSG_PEEK : 0);
     if (!rest->count)
-        return told(receives(op) ? recv(descriptor, rest->data, rest->length, flags)
+        return told(op_reads(op) ? recv(descriptor, rest->data, rest->length, flags)
                                  : send(descriptor, rest->data, rest->length, flags));
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)rest->buffers,
                              .msg_iovlen = rest->count};
-    return told(receives(op) ? recvmsg(descriptor, &message, flags)
+    return told(op_reads(op) ? recvmsg(descriptor, &message, flags)
                              : sendmsg(descriptor, &message, flags));
 }
 
@@ -67,9 +61,9 @@ static int64_t move_plain(const struct weir_op *op, const struct rest *rest)
     struct weir_buf     one;
     const struct iovec *vector = (const struct iovec *)(const void *)pieces_of(rest, &one, &count);
     if (rest->offset == WEIR_STREAM)
-        return told(receives(op) ? readv(descriptor, vector, count)
+        return told(op_reads(op) ? readv(descriptor, vector, count)
                                  : writev(descriptor, vector, count));
-    return told(receives(op) ? preadv(descriptor, vector, count, (off_t)rest->offset)
+    return told(op_reads(op) ? preadv(descriptor, vector, count, (off_t)rest->offset)
                              : pwritev(descriptor, vector, count, (off_t)rest->offset));
 }
 
@@ -79,7 +73,7 @@ static int64_t move_file_now(const struct weir_op *op, const struct rest *rest)
     int                    count;
     struct weir_buf        one;
     const struct weir_buf *pieces = pieces_of(rest, &one, &count);
-    if (!receives(op))
+    if (!op_reads(op))
         return WEIR_ENOTSUP;
     int64_t result = os_read_now(op->handle->in.descriptor, pieces, count, rest->offset);
     return result == WEIR_EOPNOTSUPP ? WEIR_ENOTSUP : result;
@@ -90,11 +84,11 @@ static int64_t move_file_now(const struct weir_op *op, const struct rest *rest)
 static int64_t move_guarded(const struct weir_op *op, const struct rest *rest)
 {
     struct weir_handle *handle = op->handle;
-    if (!receives(op) && handle->in.kind != WEIR_HANDLE_PIPE)
+    if (!op_reads(op) && handle->in.kind != WEIR_HANDLE_PIPE)
         return WEIR_ENOTSUP;
-    if (!is_ready(handle->in.descriptor, receives(op) ? POLLIN : POLLOUT))
+    if (!is_ready(handle->in.descriptor, op_reads(op) ? POLLIN : POLLOUT))
         return WEIR_EAGAIN;
-    if (receives(op))
+    if (op_reads(op))
         return move_plain(op, rest);
     struct weir_buf piece = {rest->data, rest->length};
     if (rest->count)
@@ -111,10 +105,10 @@ static int64_t move_now(const struct weir_op *op, const struct rest *rest)
     struct weir_buf        one;
     const struct weir_buf *pieces = pieces_of(rest, &one, &count);
     if (handle->in.flags & HANDLE_NONBLOCK)
-        return receives(op) ? move_plain(op, rest)
+        return op_reads(op) ? move_plain(op, rest)
                             : os_write_quiet(handle->in.descriptor, pieces, count);
     if (!(handle->in.flags & HANDLE_GUARDED)) {
-        int64_t result = receives(op)
+        int64_t result = op_reads(op)
                              ? os_read_now(handle->in.descriptor, pieces, count, WEIR_STREAM)
                              : os_write_now(handle->in.descriptor, pieces, count, WEIR_STREAM);
         if (result != WEIR_EOPNOTSUPP)
