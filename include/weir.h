@@ -242,15 +242,18 @@ struct weir_op {
                 uint64_t offset, length;
                 int      advice;
             } range;
-            struct weir_handle     *accepted;
-            struct weir_copy_range *copy;
-            struct weir_lookup     *lookup;
-            struct weir_stat       *stat;
-            struct weir_pool       *pool;
-            struct weir_loop       *target;
-            weir_work_call         *work;
-            unsigned                events;
-            int                     number;
+            struct weir_handle *accepted;
+            struct {
+                struct weir_copy_range *range;
+                void                   *record;
+            } copy;
+            struct weir_lookup *lookup;
+            struct weir_stat   *stat;
+            struct weir_pool   *pool;
+            struct weir_loop   *target;
+            weir_work_call     *work;
+            unsigned            events;
+            int                 number;
         } arg;
         uint64_t progress;
         uint64_t engine;
@@ -591,7 +594,7 @@ struct weir_msg {
     uint32_t               told;    /* WEIR_TOLD_*, of this message */
     uint32_t               segment; /* sending: cut into datagrams of so many bytes (GSO), 0: one;
                                        receiving: the datagrams were so long (GRO), 0: one */
-    uint64_t               in[8];   /* weir's own */
+    uint64_t               in[12];  /* weir's own */
 };
 
 /* Bytes of one message, at most what the buffers hold (op->told says when it was longer). A

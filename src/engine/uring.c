@@ -5,11 +5,9 @@
  * user_data is the op's address with a tag in its low bits; op->in.engine holds the value in use,
  * so that a cancel names exactly that. */
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../base/annotate.h"
@@ -17,6 +15,7 @@
 #include "../os/linux_compat.h"
 #include "../os/os.h"
 #include "../os/poll_events.h"
+#include "uring.h"
 
 #define ENTRIES_USUAL 256
 
@@ -27,19 +26,6 @@ enum tag {
     TAG_IGNORE = 4 /* cancels: what matters is how the op ends */
 };
 #define TAG_MASK UINT64_C(7)
-
-/* op->in.step of a poll: io_uring tells RDHUP to everyone. One that did not ask for it watches for
- * changes then, by a multishot poll, and holds in its low bits what it found. */
-#define POLL_WATCHES 0x80
-
-struct uring {
-    struct io_uring ring;
-    struct msghdr  *messages; /* owned; one a submission slot, read by the kernel at submission */
-    unsigned        setup;    /* IORING_SETUP_* in use */
-    atomic_int      event_fd; /* registered once the loop is embedded, else -1 */
-    bool            disabled; /* until the first submission, whose thread becomes the issuer */
-    bool            wake_armed;
-};
 
 /* ---- Submission ------------------------------------------------------------------------------ */
 
@@ -92,141 +78,6 @@ static void arm_wake(struct weir_loop *loop, struct uring *u)
     io_uring_prep_poll_multishot(entry, loop->notifier[0], POLLIN);
     io_uring_sqe_set_data64(entry, TAG_WAKE);
     u->wake_armed = true;
-}
-
-/* ---- One entry an op ------------------------------------------------------------------------- */
-
-static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *entry,
-                                 const struct rest *rest)
-{
-    struct msghdr *message = &u->messages[entry - u->ring.sq.sqes];
-    *message = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)rest->buffers,
-                               .msg_iovlen = rest->count};
-    return message;
-}
-
-static const struct iovec *vector_of(const struct rest *rest)
-{
-    return (const struct iovec *)(const void *)rest->buffers;
-}
-
-/* No MSG_WAITALL for WEIR_ALL: the kernel would go on by itself, but swallow the error that ends
- * it. */
-static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
-{
-    struct rest rest = rest_of(op);
-    int         descriptor = op->handle->in.descriptor;
-    int         flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
-    if (!handle_is_socket(op->handle)) {
-        if (rest.count)
-            io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
-                                rest.offset);
-        else
-            io_uring_prep_read(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
-    } else if (rest.count) {
-        io_uring_prep_recvmsg(entry, descriptor, message_of(u, entry, &rest), (unsigned)flags);
-    } else {
-        io_uring_prep_recv(entry, descriptor, rest.data, rest.length, flags);
-    }
-}
-
-static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
-{
-    struct rest rest = rest_of(op);
-    int         descriptor = op->handle->in.descriptor;
-    if (!handle_is_socket(op->handle)) {
-        if (rest.count)
-            io_uring_prep_writev(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
-                                 rest.offset);
-        else
-            io_uring_prep_write(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
-        if (op->handle->in.kind == WEIR_HANDLE_PIPE)
-            entry->rw_flags = RWF_NOSIGNAL;
-    } else if (rest.count) {
-        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest), MSG_NOSIGNAL);
-    } else {
-        io_uring_prep_send(entry, descriptor, rest.data, rest.length, MSG_NOSIGNAL);
-    }
-}
-
-static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
-{
-    unsigned mask = (unsigned)poll_mask_of(op->in.arg.events);
-    if ((op->flags & WEIR_EDGE) || op->in.step == POLL_WATCHES)
-        io_uring_prep_poll_multishot(entry, op->handle->in.descriptor, mask);
-    else
-        io_uring_prep_poll_add(entry, op->handle->in.descriptor, mask);
-}
-
-/* Off the issuer's path at once: an inline open of a FIFO would not wait for its other end, as
- * open(2) does everywhere else. */
-static void fill_open(struct io_uring_sqe *entry, const struct weir_op *op)
-{
-    unsigned mode = op->in.arg.open.mode;
-    io_uring_prep_openat(entry, AT_FDCWD, op->in.arg.open.path, posix_open_flags(mode),
-                         posix_open_permissions(mode));
-    entry->flags |= IOSQE_ASYNC;
-}
-
-static bool fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
-{
-    int descriptor = op->handle->in.descriptor;
-    switch ((enum weir_op_kind)op->kind) {
-    case WEIR_OP_RECV:
-    case WEIR_OP_RECVV:
-    case WEIR_OP_READ:
-    case WEIR_OP_READV:
-        fill_receive(u, entry, op);
-        return true;
-    case WEIR_OP_SEND:
-    case WEIR_OP_SENDV:
-    case WEIR_OP_WRITE:
-    case WEIR_OP_WRITEV:
-        fill_send(u, entry, op);
-        return true;
-    case WEIR_OP_POLL:
-        fill_poll(entry, op);
-        return true;
-    case WEIR_OP_ACCEPT:
-        io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        return true;
-    case WEIR_OP_CONNECT:
-        io_uring_prep_connect(entry, descriptor, op->in.arg.address.data,
-                              (socklen_t)op->in.arg.address.length);
-        return true;
-    case WEIR_OP_SHUTDOWN:
-        io_uring_prep_shutdown(entry, descriptor, SHUT_WR);
-        return true;
-    case WEIR_OP_OPEN:
-        fill_open(entry, op);
-        return true;
-    case WEIR_OP_FSYNC:
-        io_uring_prep_fsync(entry, descriptor,
-                            op->flags & WEIR_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0);
-        return true;
-    case WEIR_OP_NONE:
-    case WEIR_OP_NOP:
-    case WEIR_OP_TIMER:
-    case WEIR_OP_SIGNAL:
-    case WEIR_OP_POST:
-    case WEIR_OP_WORK:
-    case WEIR_OP_RESOLVE:
-    case WEIR_OP_RECV_POOLED:
-    case WEIR_OP_RECV_MSG:
-    case WEIR_OP_RECV_MSG_POOLED:
-    case WEIR_OP_RECV_BATCH:
-    case WEIR_OP_SEND_MSG:
-    case WEIR_OP_SEND_BATCH:
-    case WEIR_OP_FSTAT:
-    case WEIR_OP_TRUNCATE:
-    case WEIR_OP_PREALLOCATE:
-    case WEIR_OP_ADVISE:
-    case WEIR_OP_COPY:
-    case WEIR_OP_MOVE:
-    case WEIR_OP_KINDS:
-        break;
-    }
-    return false;
 }
 
 /* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux
@@ -282,7 +133,7 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
     struct io_uring_sqe *entry = take_entry(u);
     if (!entry)
         return STARTED_BUSY;
-    if (!fill(u, entry, op)) {
+    if (!uring_fill(u, entry, op)) {
         io_uring_prep_nop(entry);
         io_uring_sqe_set_data64(entry, TAG_IGNORE);
         op->result = WEIR_ENOTSUP;
