@@ -6,7 +6,9 @@
 #include "command.h"
 
 static const struct command workloads[] = {
-    {"echo", "a TCP echo server, many connections with a request each", compare_echo_command}, {0}};
+    {"echo", "a TCP echo server, many connections with a request each", compare_echo_command},
+    {"idle", "one active connection among many idle ones", compare_idle_command},
+    {0}};
 
 static void help(void)
 {

@@ -4,34 +4,28 @@
  * The server is the example itself, compiled into the tool; the tool starts itself with a
  * hidden argument, and WEIR_ENGINE says which engine to take. Server and load are processes of
  * their own. */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <weir.h>
 
+#include "choice.h"
 #include "command.h"
-#include "example.h"
 #include "measure/clock.h"
 #include "measure/cpus.h"
 #include "measure/progress.h"
 #include "measure/report.h"
 #include "measure/stop.h"
+#include "programs.h"
 #include "verdict.h"
 
-enum {
-    ENGINE_ROOM = 32,
-    COUNTED_REQUESTS = 4000, /* for the system calls of one engine */
-    SPARE_DESCRIPTORS = 32   /* of server and load, beside their connections */
-};
+enum { COUNTED_REQUESTS = 4000 }; /* for the system calls of one engine */
 
 static const char default_engines[] = "poll,epoll,epoll-et,epoll-oneshot,io_uring";
 
-static const char *const server_command[] = {"/proc/self/exe", EXAMPLE_ECHO_ARGUMENT, "0", NULL};
+static const char *const server_command[] = {"/proc/self/exe", PROGRAM_ARGUMENT,
+                                             PROGRAM_EXAMPLE_ECHO, "0", NULL};
 
 struct echo_options {
     const char   *engines; /* comma-separated, or NULL for those of the default that are allowed */
@@ -43,16 +37,11 @@ struct echo_options {
 
 /* What one run holds. */
 struct comparison {
-    const struct echo_options     *options;
-    struct weir_engine_info        known[ENGINE_ROOM];
-    int                            known_count;
-    const struct weir_engine_info *chosen[ENGINE_ROOM];
-    size_t                         chosen_count;
-    const struct weir_engine_info *refused[ENGINE_ROOM]; /* of the default list */
-    size_t                         refused_count;
-    struct series                  series;
-    struct progress                progress;
-    bool                           complete;
+    const struct echo_options *options;
+    struct choice              choice;
+    struct series              series;
+    struct progress            progress;
+    bool                       complete;
 };
 
 static void help(void)
@@ -140,104 +129,6 @@ static int read_options(struct echo_options *o, int argc, char **argv)
     return EXIT_DONE;
 }
 
-/* Each connection is a descriptor on both sides. The limit is raised as far as it may be. */
-static int ensure_descriptors(int connections)
-{
-    rlim_t        needed = (rlim_t)connections + SPARE_DESCRIPTORS;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
-        return EXIT_DONE;
-    rlim_t allowed = limit.rlim_max;
-    limit.rlim_cur = needed < allowed ? needed : allowed;
-    if (allowed >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
-        return EXIT_DONE;
-    return say_failed("%d connections need %llu file descriptors a process, but the hard limit is "
-                      "%llu: raise it (ulimit -Hn %llu) or use fewer --connections",
-                      connections, (unsigned long long)needed, (unsigned long long)allowed,
-                      (unsigned long long)needed);
-}
-
-/* Tells before the measuring, not after it, that its result could not be written. */
-static int check_writable(const char *path)
-{
-    if (!path || strcmp(path, "-") == 0)
-        return EXIT_DONE;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
-        unlink(path);
-    else if (errno == EEXIST)
-        fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return say_failed("the file %s cannot be written: %s", path, strerror(errno));
-    close(fd);
-    return EXIT_DONE;
-}
-
-static const struct weir_engine_info *find_engine(const struct comparison *c, const char *name,
-                                                  size_t length)
-{
-    for (int i = 0; i < c->known_count; i++)
-        if (strlen(c->known[i].name) == length && memcmp(c->known[i].name, name, length) == 0)
-            return &c->known[i];
-    return NULL;
-}
-
-static int say_unknown(const struct comparison *c, const char *name, size_t length)
-{
-    char   list[512];
-    size_t at = 0;
-    for (int i = 0; i < c->known_count && at < sizeof list; i++)
-        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "",
-                               c->known[i].name);
-    return say_usage("--engines: there is no engine '%.*s'; weir knows %s", (int)length, name,
-                     list);
-}
-
-/* Takes one engine into the comparison. An engine that was asked for by name must be allowed;
- * one of the default list is left out and told at the end. */
-static int choose_engine(struct comparison *c, const char *name, size_t length)
-{
-    const struct weir_engine_info *engine = find_engine(c, name, length);
-    bool                           asked = c->options->engines != NULL;
-    if (!engine && !asked)
-        return EXIT_DONE;
-    if (!engine)
-        return say_unknown(c, name, length);
-    if (strcmp(engine->model, "simulation") == 0)
-        return say_usage("--engines: %s simulates; there is nothing of it to measure",
-                         engine->name);
-    for (size_t i = 0; i < c->chosen_count; i++)
-        if (c->chosen[i] == engine)
-            return say_usage("--engines names %s twice", engine->name);
-    if (engine->refused && asked)
-        return say_failed("the engine %s is refused here: %s", engine->name, engine->reason);
-    if (engine->refused)
-        c->refused[c->refused_count++] = engine;
-    else
-        c->chosen[c->chosen_count++] = engine;
-    return EXIT_DONE;
-}
-
-static int choose_engines(struct comparison *c)
-{
-    const char *list = c->options->engines ? c->options->engines : default_engines;
-    c->known_count = weir_engine_list(c->known, ENGINE_ROOM);
-    if (c->known_count > ENGINE_ROOM)
-        c->known_count = ENGINE_ROOM;
-    for (;;) {
-        size_t length = strcspn(list, ",");
-        int    status = choose_engine(c, list, length);
-        if (status != EXIT_DONE)
-            return status;
-        if (list[length] == '\0')
-            break;
-        list += length + 1;
-    }
-    if (c->chosen_count == 0)
-        return say_failed("no engine of the default list is allowed here; `weir engines` says why");
-    return EXIT_DONE;
-}
-
 static void tell_progress(void *user, const struct series *series, size_t round,
                           const struct entrant *next, bool counting)
 {
@@ -255,7 +146,7 @@ static void tell_progress(void *user, const struct series *series, size_t round,
 static double expected_s(const struct comparison *c)
 {
     double trial_s = (double)(c->options->timing.window_ns + c->options->timing.warmup_ns) / 1e9;
-    return (double)c->chosen_count * ((double)c->options->rounds * (trial_s + 0.05) + 0.6);
+    return (double)c->choice.chosen_count * ((double)c->options->rounds * (trial_s + 0.05) + 0.6);
 }
 
 /* Measures; EXIT_DONE, EXIT_FAILED after a sentence, or 128 and the signal that stopped it. */
@@ -264,11 +155,12 @@ static int measure(struct comparison *c)
     struct failure why = {0};
     c->series.shape = c->options->shape;
     c->series.timing = c->options->timing;
-    if (series_open(&c->series, c->chosen_count, c->options->rounds, &why) < 0)
+    if (series_open(&c->series, c->choice.chosen_count, c->options->rounds, &why) < 0)
         return say_failed("%s", why.sentence);
-    for (size_t i = 0; i < c->chosen_count; i++)
-        c->series.entrants[i].plan = (struct server_plan){
-            .name = c->chosen[i]->name, .argv = server_command, .engine = c->chosen[i]->name};
+    for (size_t i = 0; i < c->choice.chosen_count; i++)
+        c->series.entrants[i].plan = (struct server_plan){.name = c->choice.chosen[i]->name,
+                                                          .argv = server_command,
+                                                          .engine = c->choice.chosen[i]->name};
     stop_watch();
     progress_begin(&c->progress, expected_s(c));
     int result = series_run(&c->series, c->options->rounds, tell_progress, c, &why);
@@ -364,25 +256,20 @@ static void print_results(const struct comparison *c)
     putchar('\n');
     print_served(series);
     putchar('\n');
-    for (size_t i = 0; i < c->refused_count; i++)
-        printf("not measured: %s is refused here: %s\n", c->refused[i]->name,
-               c->refused[i]->reason);
+    choice_print_refused(&c->choice);
     print_bottleneck(series);
     verdict_print(series, stdout);
 }
 
 static json_t *results_json(const struct comparison *c)
 {
-    json_t *engines = json_array(), *refused = json_array();
+    json_t *engines = json_array();
     for (size_t i = 0; i < c->series.count; i++)
         json_array_append_new(engines, report_json_entrant(&c->series.entrants[i]));
-    for (size_t i = 0; i < c->refused_count; i++)
-        json_array_append_new(refused, json_pack("{s:s, s:s}", "name", c->refused[i]->name,
-                                                 "reason", c->refused[i]->reason));
     return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", "weir-compare-1", "weir",
                      weir_version_text(), "complete", c->complete, "machine", report_json_machine(),
                      "workload", report_json_workload(&c->series), "engines", engines, "refused",
-                     refused, "verdict", verdict_json(&c->series));
+                     choice_json_refused(&c->choice), "verdict", verdict_json(&c->series));
 }
 
 static int run(struct comparison *c)
@@ -414,10 +301,10 @@ int compare_echo_command(int argc, char **argv)
     if (status == -1)
         return EXIT_DONE;
     if (status == EXIT_DONE)
-        status = choose_engines(&comparison);
+        status = choice_make(&comparison.choice, options.engines, default_engines);
     if (status == EXIT_DONE)
-        status = ensure_descriptors(options.shape.connections);
+        status = choice_ensure_descriptors(options.shape.connections, "--connections");
     if (status == EXIT_DONE)
-        status = check_writable(options.json);
+        status = choice_check_writable(options.json);
     return status == EXIT_DONE ? run(&comparison) : status;
 }

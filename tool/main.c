@@ -3,11 +3,10 @@
  * workload. */
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 #include <weir.h>
 
 #include "command.h"
-#include "example.h"
+#include "programs.h"
 
 static const struct command commands[] = {
     {"engines", "list every mechanism: usable here or why not, and the default", engines_command},
@@ -30,8 +29,9 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
-    if (argc > 1 && strcmp(argv[1], EXAMPLE_ECHO_ARGUMENT) == 0)
-        return example_echo_main(argc - 1, argv + 1);
+    int measured = programs_run(argc, argv);
+    if (measured >= 0)
+        return measured;
     opterr = 0;
     int answer = getopt_long(argc, argv, "+:hV", options, NULL);
     if (answer == 'h') {

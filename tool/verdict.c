@@ -101,9 +101,12 @@ static void print_figure(const struct verdict *v, FILE *file)
 
 void verdict_print(const struct series *series, FILE *file)
 {
-    fprintf(file, "verdict for %d connection%s x %zu byte%s on this machine:\n",
-            series->shape.connections, series->shape.connections == 1 ? "" : "s",
-            series->shape.size, series->shape.size == 1 ? "" : "s");
+    fprintf(file, "verdict for %d connection%s x %zu byte%s", series->shape.connections,
+            series->shape.connections == 1 ? "" : "s", series->shape.size,
+            series->shape.size == 1 ? "" : "s");
+    if (series->shape.idle)
+        fprintf(file, " beside %d idle ones", series->shape.idle);
+    fputs(" on this machine:\n", file);
     for (int i = 0; i < JUDGED_COUNT; i++) {
         struct verdict v = verdict_of(series, judged_figures[i]);
         if (v.count < 2) {

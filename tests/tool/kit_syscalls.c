@@ -18,7 +18,7 @@ static double count_once(const struct server_plan *plan)
     static struct syscall_counts counts;
     struct failure               why = {0};
     char                         text[200];
-    int result = syscalls_count(&counts, plan, CONNECTIONS, 64, 1, 2000, &why);
+    int result = syscalls_count(&counts, plan, CONNECTIONS, 0, 64, 1, 2000, &why);
     expect(result == 0, "%s", why.sentence);
     if (result < 0)
         return 0;

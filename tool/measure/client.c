@@ -4,7 +4,8 @@
  * It uses nothing of weir. Requests are computed, not stored (pattern.h), so all connections share
  * one buffer each way. Sockets stay blocking, which makes connecting simple; every transfer says
  * MSG_DONTWAIT. A connection may send up to its quota of requests and `depth` requests ahead of
- * the answers; the phases of a load are nothing but changes of the quota. */
+ * the answers; the phases of a load are nothing but changes of the quota. Idle connections get a
+ * quota of one request, which proves that the server has them. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -55,6 +56,12 @@ struct client {
     uint64_t                moved_ns; /* when the last byte arrived */
     unsigned char          *out, *in; /* owned, BUFFER_SIZE each */
 };
+
+/* The connections that send, which come first, and the silent ones. */
+static int all_of(const struct load_plan *plan)
+{
+    return plan->connections + plan->idle;
+}
 
 /* Remembers the sentence; always -1. */
 #define client_fail(client, ...) fail(&(client)->report->failure, __VA_ARGS__)
@@ -206,11 +213,11 @@ static int client_turn(struct client *client)
     return 0;
 }
 
-/* Lets connections first .. count - 1 send up to the quota. */
-static int raise_quota(struct client *client, int first, uint64_t quota)
+/* Lets connections first .. end - 1 send up to the quota. */
+static int raise_quota(struct client *client, int first, int end, uint64_t quota)
 {
     uint64_t now_ns = client->moved_ns = clock_ns();
-    for (int i = first; i < client->count; i++) {
+    for (int i = first; i < end; i++) {
         struct conn *c = &client->conns[i];
         if (c->receiving >= c->quota && quota > c->receiving)
             client->unfinished++;
@@ -234,7 +241,7 @@ static int conn_open(struct client *client, struct conn *c)
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0)
         return client_fail(client, "connection %u of %d could not be made: %s", c->number + 1,
-                           client->plan->connections, strerror(errno));
+                           all_of(client->plan), strerror(errno));
     int            one = 1;
     struct timeval patience = {.tv_sec = (time_t)(patience_ns / NS_PER_S)};
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -245,28 +252,29 @@ static int conn_open(struct client *client, struct conn *c)
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
         return client_fail(client, "connection %u of %d to port %u failed: %s", c->number + 1,
-                           client->plan->connections, client->plan->port, strerror(errno));
+                           all_of(client->plan), client->plan->port, strerror(errno));
     c->started_ns = calloc((size_t)client->plan->depth, sizeof *c->started_ns);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     if (!c->started_ns || epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
-        return client_fail(client, "connection %u of %d: %s", c->number + 1,
-                           client->plan->connections, strerror(errno));
+        return client_fail(client, "connection %u of %d: %s", c->number + 1, all_of(client->plan),
+                           strerror(errno));
     return 0;
 }
 
 /* Connects in batches; the first answers prove that the server has accepted a batch. */
 static int connect_all(struct client *client)
 {
-    for (int i = 0; i < client->plan->connections; i++) {
+    int all = all_of(client->plan);
+    for (int i = 0; i < all; i++) {
         client->conns[i].number = (uint32_t)i;
         if (conn_open(client, &client->conns[i]) < 0)
             return -1;
         client->count = i + 1;
         bool full = client->count % CONNECT_BATCH == 0;
-        if (!full && client->count < client->plan->connections)
+        if (!full && client->count < all)
             continue;
         int first = client->count - (full ? CONNECT_BATCH : client->count % CONNECT_BATCH);
-        if (raise_quota(client, first, 1) < 0 || run_until_answered(client) < 0)
+        if (raise_quota(client, first, client->count, 1) < 0 || run_until_answered(client) < 0)
             return -1;
     }
     return 0;
@@ -294,7 +302,7 @@ static int run_timed(struct client *client)
 {
     const struct load_plan *plan = client->plan;
     struct load_report     *report = client->report;
-    if (raise_quota(client, 0, UINT64_MAX) < 0)
+    if (raise_quota(client, 0, plan->connections, UINT64_MAX) < 0)
         return -1;
     uint64_t end_ns = clock_ns() + plan->warmup_ns;
     while (clock_ns() < end_ns)
@@ -323,7 +331,8 @@ static int run_bursts(struct client *client, uint64_t bursts)
 {
     for (uint64_t i = 0; i < bursts; i++) {
         uint64_t quota = client->conns[0].receiving + (uint64_t)client->plan->depth;
-        if (raise_quota(client, 0, quota) < 0 || run_until_answered(client) < 0)
+        if (raise_quota(client, 0, client->plan->connections, quota) < 0 ||
+            run_until_answered(client) < 0)
             return -1;
     }
     return 0;
@@ -386,7 +395,7 @@ void client_run(const struct load_plan *plan, struct load_report *report, int co
 {
     struct client client = {.plan = plan, .report = report, .control = control, .status = status};
     client.epoll = epoll_create1(EPOLL_CLOEXEC);
-    client.conns = calloc((size_t)plan->connections, sizeof *client.conns);
+    client.conns = calloc((size_t)all_of(plan), sizeof *client.conns);
     client.out = malloc(BUFFER_SIZE);
     client.in = malloc(BUFFER_SIZE);
     if (client.epoll < 0 || !client.conns || !client.out || !client.in)
@@ -396,7 +405,7 @@ void client_run(const struct load_plan *plan, struct load_report *report, int co
              finish(&client) == 0)
         report->phase = LOAD_DONE;
     /* What is open goes with the process, which ends now. */
-    for (int i = 0; client.conns && i < plan->connections; i++)
+    for (int i = 0; client.conns && i < all_of(plan); i++)
         free(client.conns[i].started_ns);
     free(client.conns);
     free(client.out);

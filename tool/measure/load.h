@@ -18,6 +18,7 @@
 struct load_plan {
     uint16_t port;
     int      connections;
+    int      idle;      /* further connections that send one request each at first, then nothing */
     size_t   size;      /* bytes a request */
     int      depth;     /* requests outstanding on a connection */
     int      cpu;       /* to run on, or -1 */

@@ -181,7 +181,7 @@ static int count_connected(struct syscall_counts *counts, struct server *server,
 }
 
 int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan, int connections,
-                   size_t size, int depth, uint64_t requests, struct failure *why)
+                   int idle, size_t size, int depth, uint64_t requests, struct failure *why)
 {
     struct server server;
     struct load   load = {.control = -1, .status = -1};
@@ -191,6 +191,7 @@ int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan
     if (result == 0) {
         struct load_plan load_plan = {.port = server.port,
                                       .connections = connections,
+                                      .idle = idle,
                                       .size = size,
                                       .depth = depth,
                                       .cpu = cpu,

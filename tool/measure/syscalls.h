@@ -31,7 +31,7 @@ struct syscall_counts {
  * nothing is counted and the reason says why); -1 with a sentence when the server failed or a
  * stop was requested. */
 int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan, int connections,
-                   size_t size, int depth, uint64_t requests, struct failure *why);
+                   int idle, size_t size, int depth, uint64_t requests, struct failure *why);
 
 /* All calls but those below 0.00005, the most frequent first: "recvfrom 1.00, sendto 1.00,
  * epoll_wait 0.0050" a request. */

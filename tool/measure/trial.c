@@ -37,6 +37,7 @@ static int load_server(struct server *server, int cpu, const struct shape *shape
     struct load      load;
     struct load_plan plan = {.port = server->port,
                              .connections = shape->connections,
+                             .idle = shape->idle,
                              .size = shape->size,
                              .depth = shape->depth,
                              .cpu = cpu,
@@ -100,6 +101,13 @@ static size_t place(const struct series *series, size_t round, size_t i)
     return round % 2 ? count - 1 - forwards : forwards;
 }
 
+static struct shape shape_of(const struct series *series, const struct entrant *e)
+{
+    struct shape shape = series->shape;
+    shape.idle = e->idle;
+    return shape;
+}
+
 int series_run(struct series *series, size_t rounds, series_progress *progress, void *user,
                struct failure *why)
 {
@@ -108,11 +116,12 @@ int series_run(struct series *series, size_t rounds, series_progress *progress, 
         for (size_t i = 0; i < series->count; i++) {
             struct entrant *e = &series->entrants[place(series, round, i)];
             double          figures[FIGURES] = {0};
+            struct shape    shape = shape_of(series, e);
             if (stop_requested())
                 return -1;
             progress(user, series, round, e, false);
-            if (trial_run(&e->plan, &series->shape, &series->timing, figures, &e->latency,
-                          &e->served, why) < 0)
+            if (trial_run(&e->plan, &shape, &series->timing, figures, &e->latency, &e->served,
+                          why) < 0)
                 return -1;
             for (int f = 0; f < FIGURES; f++)
                 e->rounds[f][round] = figures[f];
@@ -129,8 +138,8 @@ int series_count_syscalls(struct series *series, uint64_t requests, series_progr
         if (stop_requested())
             return -1;
         progress(user, series, e->count, e, true);
-        if (syscalls_count(&e->calls, &e->plan, series->shape.connections, series->shape.size,
-                           series->shape.depth, requests, why) < 0)
+        if (syscalls_count(&e->calls, &e->plan, series->shape.connections, e->idle,
+                           series->shape.size, series->shape.depth, requests, why) < 0)
             return -1;
     }
     return 0;

@@ -17,6 +17,7 @@
 /* The workload, and where it runs. */
 struct shape {
     int    connections;
+    int    idle;  /* further connections that stay silent */
     size_t size;  /* bytes a request */
     int    depth; /* requests outstanding on a connection */
 };
@@ -48,6 +49,7 @@ int trial_run(const struct server_plan *plan, const struct shape *shape,
 /* One server of a series and everything measured of it. */
 struct entrant {
     struct server_plan    plan;
+    int                   idle;            /* in place of the shape's */
     double               *rounds[FIGURES]; /* owned; rounds[f][r] is figure f of round r */
     size_t                count;           /* rounds measured */
     struct hist           latency;         /* of all rounds */
