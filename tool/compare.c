@@ -8,6 +8,7 @@
 static const struct command workloads[] = {
     {"echo", "a TCP echo server, many connections with a request each", compare_echo_command},
     {"idle", "one active connection among many idle ones", compare_idle_command},
+    {"files", "random reads of a file, cached and past the cache", compare_files_command},
     {0}};
 
 static void help(void)

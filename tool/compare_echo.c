@@ -258,7 +258,10 @@ static void print_results(const struct comparison *c)
     putchar('\n');
     choice_print_refused(&c->choice);
     print_bottleneck(series);
-    verdict_print(series, stdout);
+    snprintf(shape, sizeof shape, "%d connection%s x %zu byte%s", series->shape.connections,
+             series->shape.connections == 1 ? "" : "s", series->shape.size,
+             series->shape.size == 1 ? "" : "s");
+    verdict_print(series, shape, stdout);
 }
 
 static json_t *results_json(const struct comparison *c)

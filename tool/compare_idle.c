@@ -342,6 +342,7 @@ static void print_results(const struct idle *idle)
     const struct idle_options *o = &idle->options;
     size_t                     rounds = series_rounds(&idle->series);
     struct series              series = judged(idle);
+    char                       workload[64];
     printf("one active connection among idle ones, 64 bytes a request, server and load on %s\n",
            o->timing.cross_core ? "two cores" : "one core");
     printf("%zu round%s of %g s%s; median min..max; every byte was checked\n\n", rounds,
@@ -360,8 +361,14 @@ static void print_results(const struct idle *idle)
         print_flat(idle, true);
         print_flat(idle, false);
     }
-    verdict_print(&series, stdout);
+    snprintf(workload, sizeof workload, "one connection beside %d idle ones", series.shape.idle);
+    verdict_print(&series, workload, stdout);
     free(series.entrants);
+}
+
+static json_t *not_asked_json(const struct row *row)
+{
+    return json_pack("{s:s, s:s}", "name", row->plan.name, "not_asked", row->capped);
 }
 
 static json_t *results_json(const struct idle *idle)
@@ -374,9 +381,7 @@ static json_t *results_json(const struct idle *idle)
     for (int r = 0; r < idle->row_count; r++)
         for (int i = 0; i < idle->options.count_of_counts; i++) {
             const struct entrant *cell = idle->rows[r].cells[i];
-            json_t               *object = cell ? report_json_entrant(cell)
-                                                : json_pack("{s:s, s:s}", "name", idle->rows[r].plan.name,
-                                                            "not_asked", idle->rows[r].capped);
+            json_t *object = cell ? report_json_entrant(cell) : not_asked_json(&idle->rows[r]);
             json_object_set_new(object, "idle", json_integer(idle->options.counts[i]));
             json_array_append_new(servers, object);
         }

@@ -4,6 +4,8 @@
 #ifndef TOOL_PROGRAMS_H
 #define TOOL_PROGRAMS_H
 
+#include <stdbool.h>
+
 /* Followed by the name of a program. */
 #define PROGRAM_ARGUMENT "--serve"
 
@@ -12,6 +14,20 @@
 /* Servers written by hand, of bench/handwritten. */
 #define PROGRAM_HAND_EPOLL "hand-epoll"
 #define PROGRAM_HAND_THREADS "hand-threads"
+
+/* Random readers (measure/reader.h): weir's, and two written by hand. */
+#define PROGRAM_READ_WEIR "read-weir"
+#define PROGRAM_READ_BLOCKING "read-blocking"
+#define PROGRAM_READ_URING "read-io_uring"
+
+int example_echo_main(int argc, char **argv);
+int hand_epoll_main(int argc, char **argv);
+int read_weir_main(int argc, char **argv);
+int read_blocking_main(int argc, char **argv);
+int read_uring_main(int argc, char **argv);
+
+/* Whether this build has the program. */
+bool programs_has(const char *name);
 
 /* Runs the program that the hidden argument asks for; its exit status, or -1 when there is no such
  * argument. */

@@ -82,7 +82,7 @@ static void print_behind(const struct verdict *v, FILE *file)
 
 static void print_figure(const struct verdict *v, FILE *file)
 {
-    const char *what = v->figure == FIGURE_RATE ? "operations a second" : "server CPU an operation";
+    const char *what = v->figure == FIGURE_RATE ? "operations a second" : "CPU an operation";
     fprintf(file, "  %s: ", what);
     if (v->best == v->count) {
         fputs("a tie. ", file);
@@ -99,14 +99,9 @@ static void print_figure(const struct verdict *v, FILE *file)
     print_behind(v, file);
 }
 
-void verdict_print(const struct series *series, FILE *file)
+void verdict_print(const struct series *series, const char *workload, FILE *file)
 {
-    fprintf(file, "verdict for %d connection%s x %zu byte%s", series->shape.connections,
-            series->shape.connections == 1 ? "" : "s", series->shape.size,
-            series->shape.size == 1 ? "" : "s");
-    if (series->shape.idle)
-        fprintf(file, " beside %d idle ones", series->shape.idle);
-    fputs(" on this machine:\n", file);
+    fprintf(file, "verdict for %s on this machine:\n", workload);
     for (int i = 0; i < JUDGED_COUNT; i++) {
         struct verdict v = verdict_of(series, judged_figures[i]);
         if (v.count < 2) {

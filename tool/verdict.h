@@ -23,8 +23,9 @@ struct verdict {
 /* Lower values are better, except for FIGURE_RATE. */
 struct verdict verdict_of(const struct series *series, enum figure figure);
 
-/* A paragraph on server CPU time and one on operations a second. */
-void verdict_print(const struct series *series, FILE *file);
+/* A paragraph on CPU time and one on operations a second, under "verdict for WORKLOAD on this
+ * machine:". */
+void verdict_print(const struct series *series, const char *workload, FILE *file);
 
 json_t *verdict_json(const struct series *series);
 

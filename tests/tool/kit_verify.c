@@ -90,7 +90,7 @@ static void check_counting(const char *program)
         const char                  *argv[] = {program, "0", cases[i].fault, "100", NULL};
         struct server_plan           plan = {.name = "planted", .argv = argv};
         struct failure               why = {0};
-        int                          result = syscalls_count(&counts, &plan, 5, 0, 64, 1, 1000, &why);
+        int result = syscalls_count(&counts, &plan, 5, 0, 64, 1, 1000, &why);
         printf("%s while counting: %s%s\n", cases[i].fault, why.sentence, counts.reason.sentence);
         expect((result < 0 && strstr(why.sentence, cases[i].sentence)) || counts.reason.sentence[0],
                "'%s' while counting is told as: %s", cases[i].fault, why.sentence);

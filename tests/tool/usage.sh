@@ -45,7 +45,7 @@ refuses 1 "cannot be written: Is a directory" "$weir" $compare --json "$scratch"
 succeeds "$weir" --version
 grep -qE '^weir [0-9]+\.[0-9]+\.[0-9]+$' "$scratch/out" || wrong "version: $(cat "$scratch/out")"
 
-for words in "" engines compare "compare echo"; do
+for words in "" engines compare "compare echo" "compare idle" "compare files"; do
     # The words are words of the command line.
     succeeds "$weir" $words --help
     prints "usage: weir $words"

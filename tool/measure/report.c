@@ -94,13 +94,20 @@ json_t *report_json_range(struct range range, const char *middle, const char *lo
     return json_pack("{s:f, s:f, s:f}", middle, range.middle, low, range.low, high, range.high);
 }
 
+/* Readers have no load beside them, and some figures therefore not. */
+static bool is_measured(const struct entrant *entrant, int figure)
+{
+    return series_range(entrant, (enum figure)figure).high > 0;
+}
+
 static json_t *json_rounds(const struct entrant *entrant)
 {
     json_t *rounds = json_array();
     for (size_t r = 0; r < entrant->count; r++) {
         json_t *round = json_object();
         for (int f = 0; f < FIGURES; f++)
-            json_object_set_new(round, figure_names[f], json_real(entrant->rounds[f][r]));
+            if (is_measured(entrant, f))
+                json_object_set_new(round, figure_names[f], json_real(entrant->rounds[f][r]));
         json_array_append_new(rounds, round);
     }
     return rounds;
@@ -153,10 +160,13 @@ json_t *report_json_entrant(const struct entrant *entrant)
 {
     json_t *object = json_object(), *summary = json_object();
     json_object_set_new(object, "name", json_string(entrant->plan.name));
-    for (int f = 0; f < FIGURES; f++)
+    for (int f = 0; f < FIGURES; f++) {
+        if (!is_measured(entrant, f))
+            continue;
         json_object_set_new(
             summary, figure_names[f],
             report_json_range(series_range(entrant, (enum figure)f), "median", "min", "max"));
+    }
     json_object_set_new(object, "summary", entrant->count > 0 ? summary : json_null());
     if (entrant->count == 0)
         json_decref(summary);

@@ -113,7 +113,7 @@ static int await_port(struct server *server, const char *engine, struct failure 
     return 0;
 }
 
-int server_start(struct server *server, const struct server_plan *plan, int cpu,
+int server_spawn(struct server *server, const struct server_plan *plan, int cpu,
                  struct failure *why)
 {
     *server = (struct server){.name = plan->name, .out = -1, .err = -1};
@@ -131,7 +131,14 @@ int server_start(struct server *server, const struct server_plan *plan, int cpu,
         server->pid = 0;
         return fail(why, "the server %s could not be started: %s", plan->name, strerror(errno));
     }
-    return await_port(server, plan->engine, why);
+    return 0;
+}
+
+int server_start(struct server *server, const struct server_plan *plan, int cpu,
+                 struct failure *why)
+{
+    int result = server_spawn(server, plan, cpu, why);
+    return result < 0 ? result : await_port(server, plan->engine, why);
 }
 
 /* Fallback for kernels without schedstat: the clock of the whole process. */
@@ -206,6 +213,32 @@ static void parse_served(const struct server *server, struct served *served)
                                   &n[SERVED_WORKER], &n[SERVED_SIMULATED]) == SERVED_COUNT;
 }
 
+/* 0 when it ended well, or as it was asked to; else -1 with a sentence. */
+static int judge_end(struct server *server, int status, bool asked, struct failure *why)
+{
+    bool by_us = WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM);
+    if ((asked && by_us) || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        return 0;
+    if (WIFSIGNALED(status))
+        return fail(why, "the server %s died of signal %d (%s)", server->name, WTERMSIG(status),
+                    strsignal(WTERMSIG(status)));
+    return fail_saying(server, why, "ended with a failure");
+}
+
+int server_await(struct server *server, struct served *served, uint64_t timeout_ns,
+                 struct failure *why)
+{
+    int status = 0;
+    for (uint64_t end_ns = clock_ns() + timeout_ns; !await_end(server, &status, NS_PER_MS);) {
+        if (stop_requested())
+            return -1;
+        if (clock_ns() > end_ns)
+            return fail(why, "%s did not end in time", server->name);
+    }
+    parse_served(server, served);
+    return judge_end(server, status, false, why);
+}
+
 int server_stop(struct server *server, struct served *served, struct failure *why)
 {
     static const int politely[] = {SIGINT, SIGTERM};
@@ -220,13 +253,7 @@ int server_stop(struct server *server, struct served *served, struct failure *wh
         return fail(why, "the server %s did not end when asked to and was killed", server->name);
     }
     parse_served(server, served);
-    bool asked = WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM);
-    if (asked || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-        return 0;
-    if (WIFSIGNALED(status))
-        return fail(why, "the server %s died of signal %d (%s)", server->name, WTERMSIG(status),
-                    strsignal(WTERMSIG(status)));
-    return fail_saying(server, why, "ended with a failure");
+    return judge_end(server, status, true, why);
 }
 
 void server_close(struct server *server)

@@ -42,6 +42,15 @@ extern const char *const served_names[SERVED_COUNT];
 int server_start(struct server *server, const struct server_plan *plan, int cpu,
                  struct failure *why);
 
+/* Starts the program without waiting for anything: one that is no server. */
+int server_spawn(struct server *server, const struct server_plan *plan, int cpu,
+                 struct failure *why);
+
+/* Waits until the program has ended by itself, and reads how it served its operations. -1 with a
+ * sentence when it ended badly or not in time, or a stop was requested. */
+int server_await(struct server *server, struct served *served, uint64_t timeout_ns,
+                 struct failure *why);
+
 /* CPU time of all tasks of the process; 0 when it cannot be read. */
 uint64_t server_cpu_ns(pid_t pid);
 

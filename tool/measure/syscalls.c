@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "cpus.h"
@@ -206,6 +208,51 @@ int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan
     load_close(&load);
     kill_traced(&server);
     server_close(&server);
+    return result;
+}
+
+/* Lets it begin its work, and counts until that is done. */
+static int trace_batch(struct syscall_counts *counts, struct server *server,
+                       const struct load_report *report, int control, struct failure *why)
+{
+    struct load none = {0};
+    uint64_t    begin_ns = clock_ns();
+    enum seen   seen = SEEN_STOP;
+    while (seen == SEEN_STOP && clock_ns() < begin_ns + 50 * NS_PER_MS)
+        seen = serve_stop(counts, server, &none, false);
+    if (write(control, "", 1) != 1)
+        return fail(why, "%s ended before its system calls were counted", server->name);
+    while (seen != SEEN_END && report->phase < LOAD_DONE) {
+        if (stop_requested())
+            return -1;
+        if (clock_ns() > begin_ns + patience_ns)
+            return fail(why, "%s did not end while its system calls were counted", server->name);
+        seen = serve_stop(counts, server, &none, true);
+    }
+    if (seen == SEEN_END)
+        return fail(why, "%s ended while its system calls were counted", server->name);
+    counts->requests = report->requests;
+    counts->counted = true;
+    return 0;
+}
+
+int syscalls_count_batch(struct syscall_counts *counts, struct server *server,
+                         struct load_report *report, int control, struct failure *why)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    int                   result = 0;
+    for (uint64_t end_ns = clock_ns() + patience_ns; report->phase < LOAD_READY;) {
+        nanosleep(&moment, NULL);
+        if (stop_requested() || clock_ns() > end_ns || report->failure.sentence[0])
+            return fail(why, "%s did not begin", server->name);
+    }
+    tick(true);
+    if (attach(server->pid) == 0)
+        result = trace_batch(counts, server, report, control, why);
+    else
+        fail(&counts->reason, "ptrace is refused: %s", strerror(errno));
+    tick(false);
+    kill_traced(server);
     return result;
 }
 

@@ -33,6 +33,14 @@ struct syscall_counts {
 int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan, int connections,
                    int idle, size_t size, int depth, uint64_t requests, struct failure *why);
 
+struct load_report;
+
+/* The same for a program that is no server: it has been started, says LOAD_READY and LOAD_DONE in
+ * its report, and waits each time for a byte on `control`. It has ended, or is killed, when this
+ * returns. */
+int syscalls_count_batch(struct syscall_counts *counts, struct server *server,
+                         struct load_report *report, int control, struct failure *why);
+
 /* All calls but those below 0.00005, the most frequent first: "recvfrom 1.00, sendto 1.00,
  * epoll_wait 0.0050" a request. */
 void syscalls_describe(const struct syscall_counts *counts, char *text, size_t length);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "batch.h"
 #include "clock.h"
 #include "cpus.h"
 #include "load.h"
@@ -108,6 +109,16 @@ static struct shape shape_of(const struct series *series, const struct entrant *
     return shape;
 }
 
+static int run_entrant(struct series *series, struct entrant *e, double figures[FIGURES],
+                       struct failure *why)
+{
+    struct shape shape = shape_of(series, e);
+    if (series->batch)
+        return batch_run(&e->plan, series->batch, &series->timing, figures, &e->latency, &e->served,
+                         why);
+    return trial_run(&e->plan, &shape, &series->timing, figures, &e->latency, &e->served, why);
+}
+
 int series_run(struct series *series, size_t rounds, series_progress *progress, void *user,
                struct failure *why)
 {
@@ -116,18 +127,26 @@ int series_run(struct series *series, size_t rounds, series_progress *progress, 
         for (size_t i = 0; i < series->count; i++) {
             struct entrant *e = &series->entrants[place(series, round, i)];
             double          figures[FIGURES] = {0};
-            struct shape    shape = shape_of(series, e);
             if (stop_requested())
                 return -1;
             progress(user, series, round, e, false);
-            if (trial_run(&e->plan, &shape, &series->timing, figures, &e->latency, &e->served,
-                          why) < 0)
+            if (run_entrant(series, e, figures, why) < 0)
                 return -1;
             for (int f = 0; f < FIGURES; f++)
                 e->rounds[f][round] = figures[f];
             e->count = round + 1;
         }
     return 0;
+}
+
+static int count_entrant(struct series *series, struct entrant *e, uint64_t requests,
+                         struct failure *why)
+{
+    const struct shape *shape = &series->shape;
+    if (series->batch)
+        return batch_count(&e->calls, &e->plan, series->batch, requests, why);
+    return syscalls_count(&e->calls, &e->plan, shape->connections, e->idle, shape->size,
+                          shape->depth, requests, why);
 }
 
 int series_count_syscalls(struct series *series, uint64_t requests, series_progress *progress,
@@ -138,8 +157,7 @@ int series_count_syscalls(struct series *series, uint64_t requests, series_progr
         if (stop_requested())
             return -1;
         progress(user, series, e->count, e, true);
-        if (syscalls_count(&e->calls, &e->plan, series->shape.connections, e->idle,
-                           series->shape.size, series->shape.depth, requests, why) < 0)
+        if (count_entrant(series, e, requests, why) < 0)
             return -1;
     }
     return 0;

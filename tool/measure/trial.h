@@ -57,12 +57,15 @@ struct entrant {
     struct syscall_counts calls;
 };
 
+struct batch_shape;
+
 struct series {
-    struct shape    shape;
-    struct timing   timing;
-    struct entrant *entrants; /* owned */
-    size_t          count;
-    size_t          room; /* rounds that fit */
+    struct shape              shape;
+    struct timing             timing;
+    struct entrant           *entrants; /* owned */
+    size_t                    count;
+    size_t                    room;  /* rounds that fit */
+    const struct batch_shape *batch; /* borrowed; not NULL: readers instead of servers */
 };
 
 /* Called before each trial (counting: before the system calls of a server are counted). */
