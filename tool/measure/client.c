@@ -40,7 +40,7 @@ struct conn {
     size_t    sent;
     uint64_t  receiving; /* the request whose answer is awaited, and how far it came */
     size_t    received;
-    uint64_t *started_ns; /* owned ring of `depth`: when each outstanding request was sent */
+    uint64_t *started_ns; /* ring of `depth`: when each outstanding request was sent */
 };
 
 struct client {
@@ -52,9 +52,10 @@ struct client {
     int                     unfinished;      /* connections whose quota is not answered yet */
     int                     epoll;
     bool                    in_window;
-    uint64_t                answered; /* requests, in all */
-    uint64_t                moved_ns; /* when the last byte arrived */
-    unsigned char          *out, *in; /* owned, BUFFER_SIZE each */
+    uint64_t                answered;   /* requests, in all */
+    uint64_t                moved_ns;   /* when the last byte arrived */
+    uint64_t               *started_ns; /* owned; the rings of all connections */
+    unsigned char          *out, *in;   /* owned, BUFFER_SIZE each */
 };
 
 /* The connections that send, which come first, and the silent ones. */
@@ -217,7 +218,7 @@ static int client_turn(struct client *client)
 static int raise_quota(struct client *client, int first, int end, uint64_t quota)
 {
     uint64_t now_ns = client->moved_ns = clock_ns();
-    for (int i = first; i < end; i++) {
+    for (int i = first; i < end && i < client->count; i++) {
         struct conn *c = &client->conns[i];
         if (c->receiving >= c->quota && quota > c->receiving)
             client->unfinished++;
@@ -253,9 +254,9 @@ static int conn_open(struct client *client, struct conn *c)
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
         return client_fail(client, "connection %u of %d to port %u failed: %s", c->number + 1,
                            all_of(client->plan), client->plan->port, strerror(errno));
-    c->started_ns = calloc((size_t)client->plan->depth, sizeof *c->started_ns);
+    c->started_ns = client->started_ns + (size_t)c->number * (size_t)client->plan->depth;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    if (!c->started_ns || epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+    if (epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
         return client_fail(client, "connection %u of %d: %s", c->number + 1, all_of(client->plan),
                            strerror(errno));
     return 0;
@@ -396,17 +397,18 @@ void client_run(const struct load_plan *plan, struct load_report *report, int co
     struct client client = {.plan = plan, .report = report, .control = control, .status = status};
     client.epoll = epoll_create1(EPOLL_CLOEXEC);
     client.conns = calloc((size_t)all_of(plan), sizeof *client.conns);
+    client.started_ns = calloc((size_t)all_of(plan) * (size_t)plan->depth,
+                               sizeof *client.started_ns);
     client.out = malloc(BUFFER_SIZE);
     client.in = malloc(BUFFER_SIZE);
-    if (client.epoll < 0 || !client.conns || !client.out || !client.in)
+    if (client.epoll < 0 || !client.conns || !client.started_ns || !client.out || !client.in)
         client_fail(&client, "the load generator could not start: %s", strerror(errno));
     else if (connect_all(&client) == 0 &&
              (plan->requests > 0 ? run_counted(&client) : run_timed(&client)) == 0 &&
              finish(&client) == 0)
         report->phase = LOAD_DONE;
     /* What is open goes with the process, which ends now. */
-    for (int i = 0; client.conns && i < all_of(plan); i++)
-        free(client.conns[i].started_ns);
+    free(client.started_ns);
     free(client.conns);
     free(client.out);
     free(client.in);
