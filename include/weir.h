@@ -316,8 +316,8 @@ struct weir_options {
     void (*before_wait)(struct weir_loop *loop, void *user, int64_t timeout_ns); /* -1: for ever */
     void (*after_wait)(struct weir_loop *loop, void *user);
     void                 *wait_user;
-    unsigned              ring_entries;    /* io_uring: submission entries; 0: 256 */
-    unsigned              file_workers;    /* most threads of the lane for files; 0: 4 */
+    unsigned              ring_entries; /* io_uring: submission entries; 0: 256 */
+    unsigned              file_workers; /* most threads for files, of weir or of io_uring; 0: 4 */
     unsigned              resolve_workers; /* most threads of the lane for names; 0: 2 */
     unsigned              work_workers;    /* most threads of the lane for weir_work(); 0: 4 */
     unsigned              threads_max;     /* engine threads: most workers; 0: 1,024 */

@@ -167,6 +167,9 @@ enum wake_state { AWAKE, ASLEEP, TOLD };
 
 enum loop_lane { LANE_FILES, LANE_RESOLVE, LANE_WORK, LANES };
 
+/* Threads for files when options.file_workers is 0. */
+#define FILE_WORKERS_USUAL 4
+
 #define REFUSALS_MAX 16
 
 struct lanes;

@@ -102,7 +102,7 @@ static struct lanes *lanes_get(struct weir_loop *loop)
         return NULL;
     memset(lanes, 0, sizeof *lanes);
     lanes->loop = loop;
-    lane_init(&lanes->lane[LANE_FILES], lanes, loop->options.file_workers, 4);
+    lane_init(&lanes->lane[LANE_FILES], lanes, loop->options.file_workers, FILE_WORKERS_USUAL);
     lane_init(&lanes->lane[LANE_RESOLVE], lanes, loop->options.resolve_workers, 2);
     lane_init(&lanes->lane[LANE_WORK], lanes, loop->options.work_workers, 4);
     loop->lanes = lanes;

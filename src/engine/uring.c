@@ -353,6 +353,14 @@ static int set_up(struct uring *u, const struct weir_options *options)
     return error;
 }
 
+/* What the ring cannot do without waiting is done by threads of the kernel: as many as an engine
+ * without a ring would have for files. Linux 5.15. */
+static void bound_workers(struct uring *u, const struct weir_options *options)
+{
+    unsigned most[2] = {options->file_workers ? options->file_workers : FILE_WORKERS_USUAL, 0};
+    u->workers_bounded = !io_uring_register_iowq_max_workers(&u->ring, most);
+}
+
 /* 0, or -ENOSYS with the reason, when an opcode that every loop needs is missing. */
 static int check_opcodes(struct uring *u, char *reason)
 {
@@ -408,6 +416,7 @@ static int uring_open(struct weir_loop *loop, const struct weir_options *options
         loop_resize(loop, u, 0);
         return refuse_setup(reason, error);
     }
+    bound_workers(u, options);
     error = check_opcodes(u, reason);
     if (!error) {
         u->messages = loop_resize(loop, NULL, u->ring.sq.ring_entries * sizeof *u->messages);
@@ -458,6 +467,8 @@ static int uring_features(const struct weir_loop *loop, struct weir_feature *fea
          "No interrupt for completions (Linux 5.19); only without DEFER_TASKRUN."},
         {"SUBMIT_ALL", u->setup & IORING_SETUP_SUBMIT_ALL,
          "A failed entry does not end the batch (Linux 5.18)."},
+        {"IOWQ_MAX_WORKERS", u->workers_bounded,
+         "The kernel's own threads are bounded by options.file_workers (Linux 5.15)."},
         {"RWF_NOSIGNAL", os_has_nosignal(), "Writes to pipes raise no SIGPIPE (Linux 6.18)."},
     };
     const size_t count = sizeof all / sizeof all[0];

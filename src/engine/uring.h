@@ -18,6 +18,7 @@ struct uring {
     atomic_int      event_fd; /* registered once the loop is embedded, else -1 */
     bool            disabled; /* until the first submission, whose thread becomes the issuer */
     bool            wake_armed;
+    bool            workers_bounded; /* IORING_REGISTER_IOWQ_MAX_WORKERS */
 };
 
 /* Writes the entry of an op; its user_data is the caller's. False when io_uring has none for it. */
