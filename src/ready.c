@@ -276,13 +276,15 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
 static void refuse_waiting(struct weir_loop *loop, struct weir_handle *handle, int error)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
-    if (error == WEIR_EPERM) /* epoll_ctl(2): the descriptor is always ready */
+    /* epoll_ctl(2): the descriptor is always ready. Of what can be waited for, it is a denial. */
+    bool always_ready = error == WEIR_EPERM && handle->in.kind == WEIR_HANDLE_OTHER;
+    if (always_ready)
         handle->in.kind = WEIR_HANDLE_FILE;
     for (int i = 0; i < 2; i++) {
         for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op)) {
             if (op->state != OP_GIVEN)
                 continue;
-            if (error == WEIR_EPERM)
+            if (always_ready)
                 loop_ask(loop, op);
             else
                 loop_finish(loop, op, error);

@@ -308,17 +308,18 @@ static int refuse_setup(char *reason, int error)
 {
     switch (error) {
     case -ENOSYS:
-        return loop_refuse(reason, error, "This kernel has no io_uring");
+        return loop_refuse(reason, error, "This kernel has no io_uring (io_uring_setup())");
     case -EPERM:
         return loop_refuse(reason, error,
                            "io_uring_setup() is denied, by a seccomp filter or by "
                            "/proc/sys/kernel/io_uring_disabled");
     case -ENOMEM:
         return loop_refuse(reason, error,
-                           "The ring does not fit into memory or RLIMIT_MEMLOCK (ulimit -l)");
+                           "io_uring_setup(): the ring does not fit into memory or "
+                           "RLIMIT_MEMLOCK (ulimit -l)");
     case -EMFILE:
     case -ENFILE:
-        return loop_refuse(reason, error, "No descriptor is left for the ring");
+        return loop_refuse(reason, error, "io_uring_setup(): no descriptor is left for the ring");
     default:
         return loop_refuse(reason, error, "io_uring_setup() failed");
     }

@@ -281,8 +281,8 @@ void contract_deny_when(int number, unsigned argument, uint32_t value, int error
  * not. */
 void contract_deny_waiting(int error);
 
-/* From now on no thread can be started. */
-void contract_deny_threads(void);
+/* From now on no thread can be started: the calls fail with `error`. */
+void contract_deny_threads(int error);
 
 /* ------------------------------------------------------------------------------------------------
  * Wrappers: each call that starts an op hands the ledger's done() to weir and notes the case's,

@@ -360,7 +360,7 @@ static void log_tells_what_went_wrong(struct contract *c)
     struct weir_op      work = {0};
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
-    contract_deny_threads();
+    contract_deny_threads(EAGAIN);
     weir_work(&work, c->loop, never_called, 0, contract_done);
     CHECK(contract_await(c, &work) < 0);
     CHECK(sentences.count > 0);

@@ -72,7 +72,7 @@ void contract_deny_waiting(int error)
     contract_deny_when(SYS_io_uring_enter, 2, 1, error);
 }
 
-void contract_deny_threads(void)
+void contract_deny_threads(int error)
 {
     /* clone() also forks: only its calls that share memory as a thread does are denied. */
     struct sock_filter filter[] = {
@@ -80,11 +80,11 @@ void contract_deny_threads(void)
         EXPECT(ARCHITECTURE, 7),
         LOAD(offsetof(struct seccomp_data, nr)),
         EXPECT(SYS_clone3, 1),
-        FAIL_WITH(EAGAIN),
+        FAIL_WITH(error),
         EXPECT(SYS_clone, 3),
         LOAD(ARGUMENT(0)),
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1),
-        FAIL_WITH(EAGAIN),
+        FAIL_WITH(error),
         ANSWER(SECCOMP_RET_ALLOW),
     };
     install(filter, sizeof filter / sizeof *filter);

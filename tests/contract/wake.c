@@ -599,7 +599,7 @@ static void thread_create_fails(struct contract *c)
     struct weir_op     recv = {0};
     char               byte;
     int                peer = contract_unix_peer(c, &handle);
-    contract_deny_threads();
+    contract_deny_threads(EAGAIN);
     weir_work(&task.op, c->loop, note_thread, 0, contract_done);
     CHECK(contract_await(c, &task.op) < 0);
     CHECK_EQ(task.calls, 0);
