@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll;
+extern const struct engine engine_poll, engine_select;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
 #endif
@@ -34,7 +34,7 @@ static const struct known known[] = {
     {"kqueue-oneshot", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
     {"iocp", "completion", NULL, "it is a mechanism of Windows"},
     {"poll", "readiness", &engine_poll, NULL},
-    {"select", "readiness", NULL, LATER},
+    {"select", "readiness", &engine_select, NULL},
     {"linux-aio", "completion", NULL, LATER},
     {"threads", "threads", NULL, LATER},
     {"posix-aio", "completion", NULL, LATER},

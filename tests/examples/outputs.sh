@@ -68,10 +68,14 @@ ends 0 "$EXAMPLES/work"
 tail -n +2 out >told
 says told "the loop ticked [1-9][0-9]* times meanwhile"
 
-# poll has no descriptor that an outer loop could wait for; every other engine here has.
-if [ "$WEIR_ENGINE" = poll ]; then
+# These have no descriptor that an outer loop could wait for; every other engine here has.
+case $WEIR_ENGINE in
+poll | select | spin) embeds=no ;;
+*) embeds=yes ;;
+esac
+if [ $embeds = no ]; then
     ends 1 "$EXAMPLES/embed"
-    says err "embed: engine poll has no descriptor to wait for: not supported here"
+    says err "embed: engine $WEIR_ENGINE has no descriptor to wait for: not supported here"
     [ ! -s out ] || fail "embed: $(cat out)"
 else
     ends 0 "$EXAMPLES/embed"
