@@ -89,7 +89,8 @@ enum started {
 enum engine_traits {
     ENGINE_EDGE = 1,    /* tells changes only: what was told once is not told again */
     ENGINE_ONESHOT = 2, /* a told handle is disarmed until watched anew */
-    ENGINE_READINESS = 4
+    ENGINE_READINESS = 4,
+    ENGINE_BY_NAME = 8 /* taken when it is asked for, and never as the default */
 };
 
 /* One mechanism. Entries are mandatory unless said. All run on the loop's thread but wake. */

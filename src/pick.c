@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll, engine_select;
+extern const struct engine engine_poll, engine_select, engine_spin;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
 #endif
@@ -39,7 +39,7 @@ static const struct known known[] = {
     {"threads", "threads", NULL, LATER},
     {"posix-aio", "completion", NULL, LATER},
     {"sigio", "readiness", NULL, LATER},
-    {"spin", "readiness", NULL, LATER},
+    {"spin", "readiness", &engine_spin, NULL},
     {"sim", "simulation", NULL, LATER},
 };
 #define KNOWN (int)(sizeof known / sizeof known[0])
@@ -68,6 +68,11 @@ static int open_engine(struct weir_loop *loop, const struct known *entry,
     return info->refused;
 }
 
+static bool may_be_default(const struct known *entry)
+{
+    return entry->engine && !(entry->engine->traits & ENGINE_BY_NAME);
+}
+
 static void remember(struct weir_loop *loop, const struct weir_engine_info *info)
 {
     if (loop->refusal_count < REFUSALS_MAX)
@@ -83,7 +88,7 @@ int pick_engine(struct weir_loop *loop, const struct weir_options *options)
     if (asked && !*asked)
         asked = NULL;
     for (int i = 0; i < KNOWN; i++) {
-        if (asked ? strcmp(asked, known[i].name) != 0 : !known[i].engine)
+        if (asked ? strcmp(asked, known[i].name) != 0 : !may_be_default(&known[i]))
             continue;
         if (!open_engine(loop, &known[i], options, &info))
             return 0;
@@ -117,7 +122,7 @@ int weir_engine_list(struct weir_engine_info *engines, size_t room)
 {
     bool found = false;
     for (size_t i = 0; i < (size_t)KNOWN && i < room; i++) {
-        if (probe(&known[i], &engines[i]) || found)
+        if (probe(&known[i], &engines[i]) || found || !may_be_default(&known[i]))
             continue;
         found = engines[i].is_default = true;
         snprintf(engines[i].reason, sizeof engines[i].reason,

@@ -130,6 +130,7 @@ static void all_denied_clear_error(struct contract *c)
     contract_deny(SYS_epoll_create1, EPERM);
     contract_deny(SYS_eventfd2, EPERM);
     contract_deny(SYS_pipe2, EPERM);
+    contract_deny(SYS_sched_yield, EPERM);
     c->loop = (struct weir_loop *)&options;
     CHECK_EQ(weir_loop_open(&c->loop, NULL), WEIR_ENOENGINE);
     CHECK(c->loop == NULL);
