@@ -216,7 +216,8 @@ static unsigned serve_polls(struct weir_loop *loop, struct weir_handle *handle, 
     }
     if (!interest)
         handle->in.flags &= (uint16_t)~HANDLE_POLLED;
-    return interest & WEIR_RDHUP ? interest | WEIR_IN : interest;
+    /* Who awaits the end of the stream alone has no use for the bytes before it. */
+    return (interest & WEIR_RDHUP) && !(told & TOLD_IN) ? interest | WEIR_IN : interest;
 }
 
 /* The attempt of the op that has its turn, and its callback. The direction, or 0 when none

@@ -587,6 +587,38 @@ static void hang_up_does_not_spin(struct contract *c)
     CHECK(after.waits - before.waits <= 10);
 }
 
+/* Unread bytes that no op wants are nothing to wake for, while a hang-up is awaited beside them. */
+static void hang_up_beside_unread_data_does_not_spin(struct contract *c)
+{
+    static struct weir_handle a, b;
+    struct weir_stats         before, after;
+    struct weir_op            recv = {0}, end = {0}, reset = {0}, timer = {0};
+    char                      byte;
+    int                       peer = contract_tcp_peer(c, &a), other = contract_tcp_peer(c, &b);
+    contract_raw_send(peer, "ab", 2);
+    contract_raw_send(other, "ab", 2);
+    weir_recv(&recv, &a, &byte, 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    weir_poll(&end, &a, WEIR_RDHUP, 0, contract_done);
+    weir_poll(&reset, &b, 0, 0, contract_done);
+    some_turns(c);
+    weir_loop_stats(c->loop, &before);
+    weir_timer(&timer, c->loop, 50 * WEIR_MILLISECOND, 0, contract_done);
+    CHECK_EQ(contract_await(c, &timer), 0);
+    weir_loop_stats(c->loop, &after);
+    CHECK(after.waits - before.waits <= 10);
+    CHECK(contract_live(&end));
+    CHECK(contract_live(&reset));
+    /* A receive is served meanwhile, and what was awaited is told when it comes. */
+    weir_recv(&recv, &b, &byte, 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    contract_raw_shutdown(peer);
+    CHECK_EQ(contract_await(c, &end), WEIR_RDHUP);
+    contract_raw_reset(other);
+    CHECK_EQ(contract_await(c, &reset), WEIR_HUP | WEIR_ERR);
+    contract_raw_close(peer);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Wrong calls
  * ---------------------------------------------------------------------------------------------- */
@@ -660,6 +692,7 @@ const struct contract_case contract_cases[] = {
     {"poll_beside_a_connect", poll_beside_a_connect, 0},
     {"many_polls_told_apart", many_polls_told_apart, 0},
     {"hang_up_does_not_spin", hang_up_does_not_spin, 0},
+    {"hang_up_beside_unread_data_does_not_spin", hang_up_beside_unread_data_does_not_spin, 0},
     {"wrong_polls_are_refused", wrong_polls_are_refused, 0},
     {"several_tellings_need_a_callback", several_tellings_need_a_callback, 0},
     {0},
