@@ -126,7 +126,7 @@ static enum started start_stream(struct weir_loop *loop, struct weir_op *op)
 
 static void tell_poll(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
-    bool again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
+    bool again = (op->flags & (WEIR_LEVEL | WEIR_EDGE)) && result >= 0;
     op->in.step = 1;
     op->served = WEIR_SERVED_READY;
     loop_event(loop, op, result, again ? EVENT_AGAIN : 0, 0);

@@ -105,6 +105,73 @@ static void dup_closed_no_event(struct contract *c)
     contract_raw_close(peer);
 }
 
+struct lost {
+    struct weir_handle handle;
+    struct weir_op     op;
+    int                descriptor, told;
+};
+
+/* In its first callback the program closes the descriptor itself. */
+static void close_below(struct weir_op *op)
+{
+    struct lost *lost = op->user;
+    if (!op->more)
+        return;
+    CHECK(op->result > 0); /* with more to come it is readiness, never an error */
+    if (++lost->told == 1)
+        contract_raw_close(lost->descriptor);
+    if (lost->told == 50)
+        CHECK_EQ(weir_cancel(op), 0);
+}
+
+/* Ends by the mechanism that noticed, or because it is asked to. */
+static void end_lost(struct contract *c, struct lost *lost)
+{
+    if (!weir_ended(&lost->op))
+        weir_cancel(&lost->op);
+    int64_t result = contract_await(c, &lost->op);
+    CHECK(result == WEIR_ECANCELED || result == WEIR_EBADF);
+    contract_close(c, &lost->handle);
+}
+
+/* A mistake of the program's costs it the handle whose descriptor it closed: not every mechanism
+ * notices, but none fails for the others, or spins. */
+static void closed_below_weir_stops_nobody(struct contract *c)
+{
+    struct lost        told = {.op = {.user = &told}}, waits = {.told = 0};
+    struct weir_handle a = {0}, b = {0};
+    struct weir_op     recv = {0}, send = {0}, timer = {0};
+    struct weir_stats  before, after;
+    char               lost_byte, byte = 0;
+    int                first[2], second[2];
+    contract_unix_pair(c, &a, &b);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, first), 0);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, second), 0);
+    told.descriptor = first[0];
+    CHECK_EQ(weir_adopt(&told.handle, c->loop, first[0], WEIR_BORROWED), 0);
+    CHECK_EQ(weir_adopt(&waits.handle, c->loop, second[0], WEIR_BORROWED), 0);
+    weir_poll(&told.op, &told.handle, WEIR_OUT, WEIR_LEVEL, close_below);
+    weir_recv(&waits.op, &waits.handle, &lost_byte, 1, 0, contract_done);
+    contract_until(c, &told.told, 1);
+    contract_raw_close(second[0]);
+    weir_recv(&recv, &a, &byte, 1, 0, contract_done);
+    CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    weir_send(&send, &b, "x", 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    CHECK_EQ(byte, 'x');
+    end_lost(c, &told);
+    weir_loop_stats(c->loop, &before);
+    weir_timer(&timer, c->loop, 30 * WEIR_MILLISECOND, 0, contract_done);
+    CHECK_EQ(contract_await(c, &timer), 0);
+    weir_loop_stats(c->loop, &after);
+    CHECK(after.waits - before.waits < 20);
+    end_lost(c, &waits);
+    contract_raw_close(first[1]);
+    contract_raw_close(second[1]);
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
 struct batch {
     struct contract   *c;
     struct weir_handle handles[2], fresh;
@@ -454,6 +521,7 @@ const struct contract_case contract_cases[] = {
     {"recycled_number_no_ghost", recycled_number_no_ghost, 0},
     {"recycled_before_it_was_submitted", recycled_before_it_was_submitted, 0},
     {"dup_closed_no_event", dup_closed_no_event, 0},
+    {"closed_below_weir_stops_nobody", closed_below_weir_stops_nobody, 0},
     {"close_and_reopen_in_batch", close_and_reopen_in_batch, 0},
     {"close_invalid", close_invalid, 0},
     {"double_close", double_close, 0},
