@@ -46,12 +46,27 @@ static void tell(struct weir_loop *loop, struct weir_op *op)
     loop_event(loop, op, op->in.arg.number, op->flags & WEIR_MULTISHOT ? EVENT_AGAIN : 0, 0);
 }
 
+/* The engine does not watch the descriptor. Who awaits a signal now is told so; who has one to be
+ * told yet, when it asks again. */
+static void end_all(struct weir_loop *loop, int64_t error)
+{
+    for (struct weir_op *op = loop->signals->first, *next; op; op = next) {
+        next = after(op);
+        if (op->state != OP_GIVEN)
+            continue;
+        leave(loop->signals, op);
+        loop_finish(loop, op, error);
+    }
+}
+
 static void on_readable(struct weir_op *watch)
 {
     struct weir_loop *loop = watch->handle->loop;
     struct signals   *signals = loop->signals;
-    if (watch->result < 0)
+    if (watch->result < 0) {
+        end_all(loop, watch->result);
         return;
+    }
     for (int number; (number = loop->sys->signals_take(signals->handle.in.descriptor)) > 0;)
         for (struct weir_op *op = signals->first; op; op = after(op))
             if (op->in.arg.number == number && op->in.step < UINT8_MAX)
@@ -78,15 +93,16 @@ static int update(struct weir_loop *loop)
     if (descriptor < 0)
         return descriptor;
     signals->mask = mask;
-    if (attached)
-        return 0;
-    int error = handle_attach(&signals->handle, loop, descriptor, 0, WEIR_HANDLE_NONE, true);
+    int error = 0;
+    if (!attached)
+        error = handle_attach(&signals->handle, loop, descriptor, 0, WEIR_HANDLE_NONE, true);
     if (error) {
         loop->sys->close(loop, descriptor);
         return error;
     }
-    weir_poll(&signals->watch, &signals->handle, WEIR_IN, WEIR_LEVEL | WEIR_BACKGROUND,
-              on_readable);
+    if (mask && !op_is_live(&signals->watch))
+        weir_poll(&signals->watch, &signals->handle, WEIR_IN, WEIR_LEVEL | WEIR_BACKGROUND,
+                  on_readable);
     return 0;
 }
 
@@ -121,7 +137,12 @@ void signal_begin(struct weir_loop *loop, struct weir_op *op)
 
 void signal_resume(struct weir_loop *loop, struct weir_op *op)
 {
-    tell(loop, op);
+    if (op_is_live(&loop->signals->watch)) {
+        tell(loop, op);
+        return;
+    }
+    leave(loop->signals, op);
+    loop_finish(loop, op, loop->signals->watch.result);
 }
 
 void signal_cancel(struct weir_loop *loop, struct weir_op *op)

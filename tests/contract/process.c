@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -312,9 +313,9 @@ static void exec_leaks_nothing(struct contract *c)
 /* Standard input is shared with whoever started the program: its flags are not weir's to change. */
 static void stdin_flags_unchanged(struct contract *c)
 {
-    int                pipes[2], sockets[2];
-    const char        *path = contract_temp_file(c);
-    int                kept = contract_fd_copy(STDIN_FILENO);
+    int         pipes[2], sockets[2];
+    const char *path = contract_temp_file(c);
+    int         kept = contract_fd_copy(STDIN_FILENO);
     CHECK_EQ(pipe(pipes), 0);
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
     int file = open(path, O_CREAT | O_RDWR, 0600);
@@ -375,6 +376,232 @@ static void sigpipe_is_left_alone(struct contract *c)
     contract_close(c, &writer);
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * High descriptors
+ * ---------------------------------------------------------------------------------------------- */
+
+#define HIGH 1100 /* above the FD_SETSIZE of every system that has one */
+
+struct high {
+    int64_t            refused; /* how an op on a high descriptor ends that might wait, or 0 */
+    unsigned           sentences;
+    struct weir_handle a, b; /* low */
+    int                low[HIGH];
+};
+
+static void count_sentences(void *user, enum weir_log_level level, const char *sentence)
+{
+    struct high *h = user;
+    if (level == WEIR_LOG_WARNING && strstr(sentence, "FD_SETSIZE") && strstr(sentence, "1100"))
+        h->sentences++;
+}
+
+/* An engine whose mechanism cannot hold them says so by this feature. */
+static bool is_limited(struct weir_loop *loop)
+{
+    struct weir_feature features[16];
+    int                 count = weir_loop_features(loop, features, 16);
+    for (int i = 0; i < count && i < 16; i++)
+        if (!strcmp(features[i].name, "FD_SETSIZE"))
+            return features[i].used && strstr(features[i].reason, "refused");
+    return false;
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_cur >= HIGH + 200)
+        return;
+    limit.rlim_cur = HIGH + 200;
+    limit.rlim_max = limit.rlim_max < limit.rlim_cur ? limit.rlim_cur : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        SKIP("this process may not have so many descriptors");
+}
+
+static int move_high(int descriptor)
+{
+    int high = fcntl(descriptor, F_DUPFD_CLOEXEC, HIGH);
+    CHECK(high >= HIGH);
+    CHECK_EQ(close(descriptor), 0);
+    return high;
+}
+
+static void high_pair(struct contract *c, struct weir_handle *handle, int *peer)
+{
+    int ends[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    *peer = ends[1];
+    CHECK_EQ(weir_adopt(handle, c->loop, move_high(ends[0]), 0), 0);
+    CHECK(weir_handle_os(handle) >= HIGH);
+}
+
+/* An op that waits on low descriptors meanwhile, a timer and a worker get on. */
+static void low_ones_go_on(struct contract *c, struct high *h)
+{
+    struct weir_op recv = {0}, send = {0}, timer = {0}, work = {0};
+    char           byte = 0;
+    weir_recv(&recv, &h->a, &byte, 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
+    weir_work(&work, c->loop, return_7, 0, contract_done);
+    CHECK_EQ(contract_await(c, &timer), 0);
+    CHECK_EQ(contract_await(c, &work), 7);
+    CHECK(contract_live(&recv));
+    weir_send(&send, &h->b, "x", 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    CHECK_EQ(byte, 'x');
+    CHECK_RESULT(&send, 1);
+}
+
+/* The op ends as it would on a low descriptor, or it is refused, untouched. */
+static void ends_or_refused(struct contract *c, struct high *h, struct weir_op *op, int64_t result)
+{
+    CHECK_EQ(contract_await(c, op), h->refused ? h->refused : result);
+    CHECK_EQ(contract_told(op), 1);
+    CHECK_EQ(op->served == WEIR_SERVED_NOT, h->refused != 0);
+}
+
+static void high_streams(struct contract *c, struct high *h)
+{
+    struct weir_handle s = {0};
+    struct weir_op     op = {0};
+    struct weir_buf    piece;
+    char               bytes[4];
+    int                peer;
+    high_pair(c, &s, &peer);
+    piece = (struct weir_buf){bytes, 1};
+    weir_recv(&op, &s, bytes, 1, 0, contract_done); /* one that has to wait */
+    CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    CHECK_EQ(contract_live(&op), !h->refused);
+    contract_raw_send(peer, "abcdef", 6);
+    ends_or_refused(c, h, &op, 1);
+    weir_recvv(&op, &s, &piece, 1, 0, contract_done); /* and those that would not */
+    ends_or_refused(c, h, &op, 1);
+    weir_read(&op, &s, bytes, 1, WEIR_STREAM, 0, contract_done);
+    ends_or_refused(c, h, &op, 1);
+    weir_send(&op, &s, "x", 1, 0, contract_done);
+    ends_or_refused(c, h, &op, 1);
+    weir_sendv(&op, &s, &piece, 1, WEIR_ALL, contract_done);
+    ends_or_refused(c, h, &op, 1);
+    weir_write(&op, &s, "x", 1, WEIR_STREAM, 0, contract_done);
+    ends_or_refused(c, h, &op, 1);
+    weir_poll(&op, &s, WEIR_IN | WEIR_OUT, 0, contract_done);
+    ends_or_refused(c, h, &op, WEIR_IN | WEIR_OUT);
+    /* What never waits is served. */
+    CHECK_EQ(weir_try_recv(&s, bytes, 4, 0), h->refused ? 4 : 3);
+    CHECK_EQ(weir_try_send(&s, "y", 1, 0), 1);
+    weir_shutdown(&op, &s, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    for (int i = h->refused ? 3 : 0; i < 4; i++)
+        contract_raw_recv(peer, bytes, 1);
+    CHECK_EQ(contract_raw_recv_some(peer, bytes, 1), 0);
+    contract_close(c, &s);
+    contract_raw_close(peer);
+}
+
+static void high_listeners_and_files(struct contract *c, struct high *h)
+{
+    struct weir_handle  listener = {0}, accepted = {0}, client = {0}, file = {0};
+    struct weir_op      accept_op = {0}, connect_op = {0}, file_op = {0};
+    struct weir_stat    stat;
+    struct weir_address address;
+    uint16_t            port;
+    char                byte = 0;
+    int                 descriptor = move_high(contract_raw_listen(&port, 4));
+    CHECK_EQ(weir_adopt(&listener, c->loop, descriptor, 0), 0);
+    descriptor = move_high(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    CHECK_EQ(weir_adopt(&client, c->loop, descriptor, 0), 0);
+    address = contract_loopback(port);
+    weir_accept(&accept_op, &listener, &accepted, 0, contract_done);
+    weir_connect(&connect_op, &client, address.data.bytes, address.length, 0, contract_done);
+    ends_or_refused(c, h, &accept_op, 0);
+    ends_or_refused(c, h, &connect_op, 0);
+    if (!h->refused)
+        contract_close(c, &accepted);
+    CHECK_EQ(weir_handle_kind(&accepted), WEIR_HANDLE_NONE);
+    contract_close(c, &client);
+    contract_close(c, &listener);
+    descriptor = move_high(open(contract_temp_file(c), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    CHECK_EQ(weir_adopt(&file, c->loop, descriptor, 0), 0);
+    weir_write(&file_op, &file, "z", 1, 0, 0, contract_done);
+    CHECK_EQ(contract_await(c, &file_op), 1);
+    weir_read(&file_op, &file, &byte, 1, 0, 0, contract_done);
+    CHECK_EQ(contract_await(c, &file_op), 1);
+    CHECK_EQ(byte, 'z');
+    weir_fstat(&file_op, &file, &stat, 0, contract_done);
+    CHECK_EQ(contract_await(c, &file_op), 0);
+    CHECK_EQ(stat.size, 1);
+    contract_close(c, &file);
+}
+
+/* Descriptors that weir opens itself are high when every low number is taken. */
+static void low_numbers_are_taken(struct contract *c, struct high *h)
+{
+    struct weir_handle      listener = {0}, accepted = {0};
+    struct weir_op          accept_op = {0}, recv = {0}, signal_op = {0};
+    struct weir_loop       *second = c->loop;
+    struct weir_options     options = {.engine = c->engine};
+    struct weir_engine_info engines[32];
+    char                    byte = 0;
+    int                     count = 0;
+    uint16_t                port = contract_listen_any(c, &listener);
+    int                     client = contract_raw_connect(port);
+    while (!count || h->low[count - 1] < HIGH - 1)
+        h->low[count++] = contract_fd_copy(STDIN_FILENO);
+    weir_accept(&accept_op, &listener, &accepted, 0, contract_done);
+    CHECK_EQ(contract_await(c, &accept_op), 0);
+    CHECK(weir_handle_os(&accepted) >= HIGH);
+    contract_raw_send(client, "x", 1);
+    weir_recv(&recv, &accepted, &byte, 1, 0, contract_done);
+    ends_or_refused(c, h, &recv, 1);
+    for (int lap = 0; lap < 2; lap++) {
+        weir_signal(&signal_op, c->loop, SIGUSR1, 0, contract_done);
+        if (!h->refused)
+            CHECK_EQ(raise(SIGUSR1), 0);
+        ends_or_refused(c, h, &signal_op, SIGUSR1);
+    }
+    int opened = weir_loop_open(&second, &options);
+    CHECK_EQ(opened, h->refused ? WEIR_EMFILE : 0);
+    CHECK_EQ(second == NULL, opened != 0);
+    if (!opened)
+        contract_loop_close(c, second);
+    int known = weir_engine_list(engines, 32);
+    for (int i = 0; i < known && i < 32; i++)
+        if (!strcmp(engines[i].name, c->engine)) {
+            CHECK_EQ(engines[i].refused, opened);
+            CHECK(!opened || strstr(engines[i].reason, "FD_SETSIZE"));
+        }
+    low_ones_go_on(c, h);
+    contract_close(c, &accepted);
+    contract_close(c, &listener);
+    contract_raw_close(client);
+    while (count)
+        contract_raw_close(h->low[--count]);
+}
+
+/* select(2) holds descriptors below FD_SETSIZE only. Such an engine refuses each op that might wait
+ * on a higher one, whether it would or not; its sentence is logged, and the loop goes on. */
+static void select_over_1024_refused(struct contract *c)
+{
+    static struct high  h;
+    struct weir_options options = {.log = count_sentences, .log_user = &h};
+    raise_descriptors();
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    h.refused = is_limited(c->loop) ? WEIR_ENOTSUP : 0;
+    contract_unix_pair(c, &h.a, &h.b);
+    high_streams(c, &h);
+    low_ones_go_on(c, &h);
+    CHECK_EQ(h.sentences, h.refused ? 1 : 0);
+    high_listeners_and_files(c, &h);
+    low_ones_go_on(c, &h);
+    low_numbers_are_taken(c, &h);
+    CHECK_EQ(h.sentences, h.refused ? 1 : 0);
+    low_ones_go_on(c, &h);
+    contract_close(c, &h.a);
+    contract_close(c, &h.b);
+}
+
 const struct contract_case contract_cases[] = {
     {"eintr_storm", eintr_storm, 0},
     {"fork_exit", fork_exit, 0},
@@ -385,5 +612,6 @@ const struct contract_case contract_cases[] = {
     {"exec_leaks_nothing", exec_leaks_nothing, 0},
     {"stdin_flags_unchanged", stdin_flags_unchanged, 0},
     {"sigpipe_is_left_alone", sigpipe_is_left_alone, 0},
+    {"select_over_1024_refused", select_over_1024_refused, CONTRACT_OWN_LOOP}, /* with a log */
     {0},
 };
