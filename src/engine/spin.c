@@ -99,7 +99,9 @@ static enum started spin_start(struct weir_loop *loop, struct weir_op *op)
 {
     if (!asks_handle(op))
         return ready_start(loop, op);
-    if (op->kind == WEIR_OP_POLL) /* told from the wait only, as it may tell more than once */
+    /* What takes in is asked by the pass at the end of this turn: a peer that was just answered has
+     * hardly sent anew. A poll may tell more than once, which only the wait does. */
+    if (op->kind == WEIR_OP_POLL || op->in.holds == WEIR_IN)
         return keep(loop, loop->mechanism, op);
     int64_t result = ask(loop, op);
     if (result == WEIR_ENOTSUP)
