@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 #include "../tool/measure/clock.h"
@@ -23,12 +24,16 @@ struct candidate {
     const char *name;
     const char *program; /* beneath the build's directory, or as given */
     const char *engine;  /* its WEIR_ENGINE, or NULL */
+    int         most;    /* connections that it can hold; 0: as many as there are descriptors */
     const char *argv[3];
     char        path[PATH_MAX];
     bool        given; /* by --add */
     bool        wanted;
     char        refusal[200]; /* why it does not run here; empty when it does */
 };
+
+/* A set of select() holds descriptors below FD_SETSIZE, some of which are not connections. */
+#define SELECT_MOST (FD_SETSIZE - 24)
 
 static struct candidate candidates[SERVER_ROOM] = {
     {.name = "hand-poll", .program = "bench/handwritten/echo_poll"},
@@ -39,11 +44,15 @@ static struct candidate candidates[SERVER_ROOM] = {
     {.name = "weir-epoll-et", .program = "examples/echo", .engine = "epoll-et"},
     {.name = "hand-epoll-oneshot", .program = "bench/handwritten/echo_epoll_oneshot"},
     {.name = "weir-epoll-oneshot", .program = "examples/echo", .engine = "epoll-oneshot"},
+    {.name = "hand-select", .program = "bench/handwritten/echo_select", .most = SELECT_MOST},
+    {.name = "weir-select", .program = "examples/echo", .engine = "select", .most = SELECT_MOST},
+    {.name = "hand-spin", .program = "bench/handwritten/echo_spin"},
+    {.name = "weir-spin", .program = "examples/echo", .engine = "spin"},
     {.name = "hand-io_uring", .program = "bench/handwritten/echo_uring"},
     {.name = "weir-io_uring", .program = "examples/echo", .engine = "io_uring"},
     {.name = "hand-io_uring-best", .program = "bench/handwritten/echo_uring_best"},
 };
-static size_t candidate_count = 11;
+static size_t candidate_count = 15;
 
 /* What is asked of two servers: the first's CPU time a request over the second's. */
 static const struct {
@@ -52,6 +61,7 @@ static const struct {
 } pairs[] = {
     {"weir-poll", "hand-poll", 1.08},         {"weir-epoll", "hand-epoll", 1.08},
     {"weir-epoll-et", "hand-epoll-et", 0},    {"weir-epoll-oneshot", "hand-epoll-oneshot", 0},
+    {"weir-select", "hand-select", 0},        {"weir-spin", "hand-spin", 0},
     {"weir-io_uring", "hand-io_uring", 1.10}, {"weir-io_uring", "hand-io_uring-best", 0},
 };
 enum { PAIR_COUNT = sizeof pairs / sizeof pairs[0] };
@@ -414,22 +424,42 @@ static void report(struct bench *b, const struct series *series)
                                     "servers", servers, "pairs", json_pairs(series)));
 }
 
+static bool takes_part(const struct candidate *c, const struct shape *shape)
+{
+    return c->wanted && !c->refusal[0] && (c->most == 0 || shape->connections <= c->most);
+}
+
+/* One entrant for each server that runs here and can hold so many connections. */
+static int open_series(struct bench *b, struct series *series, struct failure *why)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < candidate_count; i++) {
+        const struct candidate *c = &candidates[i];
+        count += takes_part(c, &series->shape);
+        if (c->wanted && !c->refusal[0] && !takes_part(c, &series->shape))
+            fprintf(stderr, "bench echo: left out: %s holds at most %d connections, not %d\n",
+                    c->name, c->most, series->shape.connections);
+    }
+    if (count == 0)
+        return fail(why, "no server holds %d connections", series->shape.connections);
+    if (series_open(series, count, b->rounds_max, why) < 0)
+        return -1;
+    struct entrant *e = series->entrants;
+    for (size_t i = 0; i < candidate_count; i++) {
+        struct candidate *c = &candidates[i];
+        if (takes_part(c, &series->shape))
+            (e++)->plan = (struct server_plan){
+                .name = c->name, .argv = c->argv, .engine = c->engine};
+    }
+    return 0;
+}
+
 /* Measures one shape, with more rounds while a goal is not resolved. */
 static int run_shape(struct bench *b, const struct shape *shape, struct failure *why)
 {
     struct series series = {.shape = *shape, .timing = b->timing};
-    size_t        count = 0;
-    for (size_t i = 0; i < candidate_count; i++)
-        count += candidates[i].wanted && !candidates[i].refusal[0];
-    if (series_open(&series, count, b->rounds_max, why) < 0)
+    if (open_series(b, &series, why) < 0)
         return -1;
-    struct entrant *e = series.entrants;
-    for (size_t i = 0; i < candidate_count; i++) {
-        struct candidate *c = &candidates[i];
-        if (c->wanted && !c->refusal[0])
-            (e++)->plan = (struct server_plan){
-                .name = c->name, .argv = c->argv, .engine = c->engine};
-    }
     progress_begin(&b->progress, 0);
     int result = series_count_syscalls(&series, COUNTED_REQUESTS, tell_progress, b, why);
     if (result == 0)
