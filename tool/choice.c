@@ -13,6 +13,18 @@
 
 enum { SPARE_DESCRIPTORS = 32 }; /* of server and load, beside their connections */
 
+/* What a mechanism can hold at all, or can be asked to without wasting everybody's time. */
+static const struct {
+    const char *name;
+    int         most;
+    const char *why;
+} caps[] = {
+    {"threads", 1000, "a thread for each; weir starts at most 1,024 (options.threads_max)"},
+    {"blocking", 4000, "a thread for each"},
+    {"select", 1000, "it knows no descriptor from 1,024 on (FD_SETSIZE)"},
+    {"spin", 2000, "it makes a system call for each, again and again"},
+};
+
 static const struct weir_engine_info *find_engine(const struct choice *c, const char *name,
                                                   size_t length)
 {
@@ -74,6 +86,39 @@ int choice_make(struct choice *c, const char *asked, const char *default_list)
     }
     if (c->chosen_count == 0)
         return say_failed("no engine of the default list is allowed here; `weir engines` says why");
+    return EXIT_DONE;
+}
+
+int choice_most(const char *name, const char **why)
+{
+    for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++)
+        if (strcmp(caps[i].name, name) == 0) {
+            *why = caps[i].why;
+            return caps[i].most;
+        }
+    return INT32_MAX;
+}
+
+int choice_cap(struct choice *c, bool asked, int connections)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->chosen_count; i++) {
+        const struct weir_engine_info *engine = c->chosen[i];
+        const char                    *why = NULL;
+        int                            most = choice_most(engine->name, &why);
+        if (connections <= most) {
+            c->chosen[kept++] = engine;
+            continue;
+        }
+        if (asked)
+            return say_failed("%s is asked to hold at most %d connections, not %d: %s",
+                              engine->name, most, connections, why);
+        struct weir_engine_info *capped = &c->known[engine - c->known];
+        snprintf(capped->reason, sizeof capped->reason, "It holds at most %d connections: %s.",
+                 most, why);
+        c->refused[c->refused_count++] = capped;
+    }
+    c->chosen_count = kept;
     return EXIT_DONE;
 }
 

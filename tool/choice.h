@@ -28,6 +28,14 @@ int choice_make(struct choice *choice, const char *asked, const char *default_li
 void    choice_print_refused(const struct choice *choice);
 json_t *choice_json_refused(const struct choice *choice);
 
+/* The most connections that a server of this name is asked to hold; why not more, or *why as it
+ * was. */
+int choice_most(const char *name, const char **why);
+
+/* Leaves out the engines that do not hold so many connections, as if they were refused. One that
+ * was asked for by name is an error. EXIT_DONE, or the status to end with after a sentence. */
+int choice_cap(struct choice *choice, bool asked, int connections);
+
 /* Raises the limit of descriptors as far as it may be; each connection is one on both sides.
  * EXIT_DONE, or EXIT_FAILED after a sentence that names `option` as what to lower. */
 int choice_ensure_descriptors(int connections, const char *option);

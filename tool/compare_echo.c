@@ -22,7 +22,12 @@
 
 enum { COUNTED_REQUESTS = 4000 }; /* for the system calls of one engine */
 
-static const char default_engines[] = "poll,epoll,epoll-et,epoll-oneshot,io_uring";
+static const char default_engines[] = "spin,select,poll,epoll,epoll-et,epoll-oneshot,io_uring";
+
+/* Of each engine in a round, unless the user says otherwise; with many engines less, so that a
+ * comparison stays one of half a minute. */
+#define WINDOW_NS (800 * NS_PER_MS)
+#define ENGINES_USUAL 5
 
 static const char *const server_command[] = {"/proc/self/exe", PROGRAM_ARGUMENT,
                                              PROGRAM_EXAMPLE_ECHO, "0", NULL};
@@ -55,7 +60,8 @@ static void help(void)
            "                    %s)\n"
            "  --connections N   connections, one request outstanding on each (default: 50)\n"
            "  --size BYTES      bytes a request (default: 64)\n"
-           "  --seconds S       seconds measured of each engine in a round (default: 0.8)\n"
+           "  --seconds S       seconds measured of each engine in a round (default: 0.8, less\n"
+           "                    with more than 5 engines)\n"
            "  --rounds R        rounds, each with every engine (default: 5)\n"
            "  --json FILE       write everything measured to FILE as JSON (- is standard output)\n"
            "  --same-core       server and load share one CPU: the least noise (default)\n"
@@ -292,19 +298,30 @@ static int run(struct comparison *c)
     return status;
 }
 
+static uint64_t default_window_ns(size_t engines)
+{
+    const uint64_t step_ns = 10 * NS_PER_MS; /* a round number, since it is printed */
+    if (engines <= ENGINES_USUAL)
+        return WINDOW_NS;
+    return WINDOW_NS * ENGINES_USUAL / engines / step_ns * step_ns;
+}
+
 int compare_echo_command(int argc, char **argv)
 {
-    static struct echo_options options = {
-        .shape = {.connections = 50, .size = 64, .depth = 1},
-        .timing = {.warmup_ns = 150 * NS_PER_MS, .window_ns = 800 * NS_PER_MS},
-        .rounds = 5};
-    static struct comparison comparison;
+    static struct echo_options options = {.shape = {.connections = 50, .size = 64, .depth = 1},
+                                          .timing = {.warmup_ns = 150 * NS_PER_MS},
+                                          .rounds = 5};
+    static struct comparison   comparison;
     comparison.options = &options;
     int status = read_options(&options, argc, argv);
     if (status == -1)
         return EXIT_DONE;
     if (status == EXIT_DONE)
         status = choice_make(&comparison.choice, options.engines, default_engines);
+    if (status == EXIT_DONE)
+        status = choice_cap(&comparison.choice, options.engines, options.shape.connections);
+    if (!options.timing.window_ns)
+        options.timing.window_ns = default_window_ns(comparison.choice.chosen_count);
     if (status == EXIT_DONE)
         status = choice_ensure_descriptors(options.shape.connections, "--connections");
     if (status == EXIT_DONE)

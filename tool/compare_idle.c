@@ -32,18 +32,6 @@ static const char *const hand_epoll[] = {"/proc/self/exe", PROGRAM_ARGUMENT, PRO
 static const char *const hand_threads[] = {"/proc/self/exe", PROGRAM_ARGUMENT, PROGRAM_HAND_THREADS,
                                            "0", NULL};
 
-/* What a mechanism can hold at all, or can be asked to without wasting everybody's time. */
-static const struct {
-    const char *name;
-    int         most;
-    const char *why;
-} caps[] = {
-    {"threads", 1000, "a thread for each; weir starts at most 1,024 (options.threads_max)"},
-    {"blocking", 4000, "a thread for each"},
-    {"select", 1000, "it knows no descriptor from 1,024 on (FD_SETSIZE)"},
-    {"spin", 2000, "it makes a system call for each, again and again"},
-};
-
 struct idle_options {
     const char   *engines, *json;
     int           counts[COUNTS_MAX]; /* of idle connections, ascending */
@@ -176,12 +164,7 @@ static void add_row(struct idle *idle, const char *name, const char *const *argv
 /* The most idle connections that the row's server is asked to hold. */
 static int most_of(struct row *row)
 {
-    for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++)
-        if (strcmp(caps[i].name, row->plan.name) == 0) {
-            row->capped = caps[i].why;
-            return caps[i].most;
-        }
-    return INT32_MAX;
+    return choice_most(row->plan.name, &row->capped);
 }
 
 /* One entrant for each cell that can be held; their rounds are interleaved. */
