@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* hostile.c - what a program does behind a loop's back: descriptors closed from outside, a user that
- * changes, opens that never end. */
+/* hostile.c - what a program does behind a loop's back: descriptors closed from outside, a user
+ * that changes, opens that never end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
