@@ -138,6 +138,7 @@ WEIR_API const char *weir_version_text(void);
 #define WEIR_TOLD_TRUNCATED 0x1u         /* the datagram was longer than the buffer */
 #define WEIR_TOLD_CONTROL_TRUNCATED 0x2u /* control data was longer than its buffer */
 #define WEIR_TOLD_COPIED 0x4u /* WEIR_ZEROCOPY was asked, the kernel copied all the same */
+#define WEIR_TOLD_ADDRESS_TRUNCATED 0x8u /* the sender's address was longer than its room */
 
 /* ------------------------------------------------------------------------------------------------
  * Ops and handles
@@ -205,7 +206,7 @@ struct weir_op {
     uint8_t             more;   /* 1 in done(): the op is still live and will tell again */
     uint8_t             state;  /* weir's own */
     uint32_t            flags;  /* as given */
-    int32_t             error;  /* WEIR_ALL: why it ended early, else 0 */
+    int32_t             error;  /* WEIR_ALL, batches: why it ended early, else 0 */
     uint32_t            told;   /* WEIR_TOLD_* */
     struct {                    /* weir's own, from here on */
         struct weir_op *next, *previous;
@@ -455,7 +456,9 @@ WEIR_API weir_os_handle        weir_handle_os(const struct weir_handle *handle);
 WEIR_API int weir_local_address(const struct weir_handle *handle, struct weir_address *address);
 WEIR_API int weir_peer_address(const struct weir_handle *handle, struct weir_address *address);
 
-/* Socket options in one set of names. */
+/* Socket options in one set of names. On Linux a buffer is told twice as large as it was set, and no
+ * larger than net.core.rmem_max and wmem_max (socket(7)). With LINGER above 0 the system waits
+ * inside close(2), up to so long, and the loop with it: also on a socket that does not block. */
 enum weir_option {
     WEIR_OPTION_NODELAY,         /* TCP_NODELAY: 0, 1 */
     WEIR_OPTION_KEEPALIVE,       /* seconds until the first probe, 0: off */
@@ -465,17 +468,22 @@ enum weir_option {
     WEIR_OPTION_BROADCAST,       /* 0, 1 */
     WEIR_OPTION_MULTICAST_TTL,   /* hops */
     WEIR_OPTION_MULTICAST_LOOP,  /* 0, 1 */
-    WEIR_OPTION_DONT_FRAGMENT,   /* 0, 1 */
-    WEIR_OPTION_RECEIVE_OFFLOAD, /* UDP_GRO: 0, 1 */
-    WEIR_OPTION_SEND_SEGMENT,    /* UDP_SEGMENT: bytes */
+    WEIR_OPTION_DONT_FRAGMENT,   /* 0, 1: larger than the path's MTU is WEIR_EMSGSIZE */
+    WEIR_OPTION_RECEIVE_OFFLOAD, /* UDP_GRO: 0, 1; see weir_recv_msg() */
+    WEIR_OPTION_SEND_SEGMENT,    /* UDP_SEGMENT: bytes, of every send that names none; 0: off */
     WEIR_OPTION_ERROR            /* read only: takes the pending error, as WEIR_E* or 0 */
 };
 
-/* [loop] 0 or WEIR_E*; get writes *value. setsockopt(2), socket(7), tcp(7), udp(7). */
+/* [loop] 0 or WEIR_E*; get writes *value. WEIR_EINVAL for a value that the option does not have,
+ * WEIR_ENOTSOCK for what is no socket, the system's error for a socket of another kind
+ * (WEIR_ENOPROTOOPT, WEIR_EOPNOTSUPP), WEIR_ENOTSUP for what the system has not.
+ * setsockopt(2), socket(7), tcp(7), udp(7), ip(7). */
 WEIR_API int weir_option_set(struct weir_handle *handle, enum weir_option option, int64_t value);
 WEIR_API int weir_option_get(struct weir_handle *handle, enum weir_option option, int64_t *value);
 
-/* [loop] Joins (or leaves) a multicast group on an interface (0: the system's choice). */
+/* [loop] Joins (or leaves) a multicast group on an interface, by its number (0: the system's
+ * choice). 0 or WEIR_E*: WEIR_EADDRINUSE for a group that was joined there already,
+ * WEIR_EADDRNOTAVAIL when it was not joined, WEIR_ENODEV. ip(7), ipv6(7). */
 WEIR_API int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
                             unsigned interface_index, bool join);
 
@@ -541,12 +549,19 @@ WEIR_API void weir_accept(struct weir_op *op, struct weir_handle *listener,
                           struct weir_handle *accepted, unsigned flags, weir_done *done);
 
 /* 0 or WEIR_E*. While the backlog of a unix listener is full it waits, and asks again at most 20
- * times a second. connect(2). */
+ * times a second. A datagram socket has a peer from then on: sends go to it, receives come only
+ * from it, and a port that nobody has is told by WEIR_ECONNREFUSED, to the next op, once. It may be
+ * given another peer. connect(2). */
 WEIR_API void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *address,
                            size_t address_length, unsigned flags, weir_done *done);
 
 /* Bytes received, 0 at the end of the stream (and for length 0). WEIR_ALL: exactly length bytes, or
- * fewer with op->error WEIR_EEOF or the reason. */
+ * fewer with op->error WEIR_EEOF or the reason.
+ *
+ * On a datagram socket one datagram is received or sent, as a whole, with WEIR_ALL or without. A
+ * result of 0 is an empty one, not an end. What the buffer does not hold of it is lost, and
+ * op->told says WEIR_TOLD_TRUNCATED (weir_try_recv() has no op to tell it by). What is too large to
+ * be sent, or has more pieces than the system moves at once (IOV_MAX), is WEIR_EMSGSIZE. */
 WEIR_API void weir_recv(struct weir_op *op, struct weir_handle *handle, void *data, size_t length,
                         unsigned flags, weir_done *done);
 WEIR_API void weir_recvv(struct weir_op *op, struct weir_handle *handle,
@@ -590,21 +605,45 @@ struct weir_msg {
     void                  *control; /* aligned for struct cmsghdr; or NULL. cmsg(3) */
     uint32_t               control_room;
     uint32_t               control_length;
-    int64_t                result;  /* of this message, in a batch */
+    int64_t                result;  /* of this message, when it was moved */
     uint32_t               told;    /* WEIR_TOLD_*, of this message */
     uint32_t               segment; /* sending: cut into datagrams of so many bytes (GSO), 0: one;
                                        receiving: the datagrams were so long (GRO), 0: one */
     uint64_t               in[12];  /* weir's own */
 };
 
-/* Bytes of one message, at most what the buffers hold (op->told says when it was longer). A
- * zero-length datagram is a result of 0, not an end. recvmsg(2), sendmsg(2). */
+/* Bytes of one message, at most what the buffers hold; op->told, and message->told, say what of
+ * data, control data or address was longer than its room and is lost. On sockets only
+ * (WEIR_ENOTSOCK); at most IOV_MAX pieces (WEIR_EMSGSIZE). recvmsg(2), sendmsg(2), cmsg(3).
+ *
+ * Receiving writes address_length, control_length and segment; sending reads them. An
+ * address_length of 0 is no address: the peer of weir_connect(), or WEIR_EDESTADDRREQ.
+ *
+ * On a stream the result may be short, as with weir_recv() and weir_send(); control data goes with
+ * the first byte, and nothing is moved without one. Descriptors that arrive in control data are
+ * close-on-exec and the caller's, who gave room for them: weir_msg_take_handles(). What had no room
+ * the system closes.
+ *
+ * segment on another socket than UDP, or a system without it, is WEIR_EOPNOTSUPP. Sending with it
+ * appends a control message behind those of the caller, in the caller's room: WEIR_ENOBUFS when
+ * fewer than CMSG_SPACE(sizeof(uint16_t)) bytes are left there; without control data none is
+ * needed. Datagrams that were glued (WEIR_OPTION_RECEIVE_OFFLOAD) have one length but the last.
+ *
+ * Nothing tells when the full queue of a unix datagram socket that was addressed by name has room:
+ * it is asked again at most 20 times a second. A peer of weir_connect() is waited for. */
 WEIR_API void weir_recv_msg(struct weir_op *op, struct weir_handle *handle,
                             struct weir_msg *message, unsigned flags, weir_done *done);
 WEIR_API void weir_send_msg(struct weir_op *op, struct weir_handle *handle,
                             struct weir_msg *message, unsigned flags, weir_done *done);
 
-/* The number of messages moved, at least one; each says its bytes in its result. recvmmsg(2). */
+/* The number of messages moved, the first of those given, at least one; each says its bytes in its
+ * result, and op->told what any of them says. A wrong argument in one ends the op. On datagram
+ * sockets: WEIR_EOPNOTSUPP on streams.
+ *
+ * A receive ends with those that are there. A send that ends early, with some, tells why in
+ * op->error, or 0 there when the socket takes no more now. An error that comes before any is the
+ * result. A socket with an end (SOCK_SEQPACKET) tells that as empty messages. recvmmsg(2),
+ * sendmmsg(2). */
 WEIR_API void weir_recv_batch(struct weir_op *op, struct weir_handle *handle,
                               struct weir_msg *messages, size_t count, unsigned flags,
                               weir_done *done);
@@ -612,9 +651,11 @@ WEIR_API void weir_send_batch(struct weir_op *op, struct weir_handle *handle,
                               struct weir_msg *messages, size_t count, unsigned flags,
                               weir_done *done);
 
-/* [pure] Descriptors in a message's control data (SCM_RIGHTS): put before sending; take after
- * receiving, which makes them the caller's, close-on-exec. The number put or taken, or WEIR_ENOBUFS
- * when the control room is too small, WEIR_EINVAL. unix(7). */
+/* [pure] Descriptors in a message's control data (SCM_RIGHTS). put appends them behind the first
+ * control_length bytes, before sending; they stay the caller's. take, after receiving, makes them
+ * the caller's and leaves none: a second take tells 0. The number put or taken; WEIR_ENOBUFS when
+ * the control room is too small for them, or `room` for all that came, and nothing was put or
+ * taken; WEIR_EINVAL, also for more than 253 at once. unix(7). */
 WEIR_API int weir_msg_put_handles(struct weir_msg *message, const weir_os_handle *handles,
                                   size_t count);
 WEIR_API int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *handles, size_t room);

@@ -37,9 +37,12 @@ static inline bool op_is_live(const struct weir_op *op)
  * HOLDS_NOTHING when it was cancelled before its turn came. */
 #define HOLDS_NOTHING 0x80u
 
-/* handle->in.flags, above those that the caller gives. */
+/* handle->in.flags, beside WEIR_BORROWED, the only one of the caller's that is kept. */
 enum handle_flags {
-    HANDLE_NO_IN = 0x0020, /* opened for writing only */
+    HANDLE_UNIX = 0x0002, /* a stream or listener of AF_UNIX: a read stops behind descriptors */
+    HANDLE_UDP = 0x0004,  /* a datagram socket of UDP, which may cut and glue datagrams */
+    HANDLE_SEQUENCED = 0x0008, /* a listener whose connections are message sockets */
+    HANDLE_NO_IN = 0x0020,     /* opened for writing only */
     HANDLE_NO_OUT = 0x0040,
     HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
     HANDLE_CLOSING = 0x0400,
@@ -142,6 +145,10 @@ struct system {
     int (*classify)(struct weir_handle *handle, bool own);
     void (*close)(struct weir_loop *loop, int descriptor);
     int (*address)(const struct weir_handle *handle, bool peer, struct weir_address *address);
+    int (*option_set)(struct weir_handle *handle, enum weir_option option, int64_t value);
+    int (*option_get)(const struct weir_handle *handle, enum weir_option option, int64_t *value);
+    int (*multicast)(struct weir_handle *handle, const struct weir_address *group,
+                     unsigned interface_index, bool join);
     /* A descriptor that any thread can make readable, for wake; two numbers where it is a pipe. */
     int (*notifier_open)(int ends[2]);
     void (*notifier_tell)(int end);

@@ -101,8 +101,13 @@ static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t 
     }
     if (result >= 0) {
         bool unwanted = loop->shutting || (op->in.cause && (op->handle->in.flags & HANDLE_CLOSING));
-        result = attach_new(loop, op, op->in.arg.accepted, (int)result, WEIR_HANDLE_STREAM,
+        struct weir_handle *accepted = op->in.arg.accepted;
+        uint16_t            listener = op->handle->in.flags;
+        result = attach_new(loop, op, accepted, (int)result,
+                            listener & HANDLE_SEQUENCED ? WEIR_HANDLE_DATAGRAM : WEIR_HANDLE_STREAM,
                             unwanted);
+        if (!result && !(listener & HANDLE_SEQUENCED))
+            accepted->in.flags |= listener & HANDLE_UNIX;
     }
     settle_result(op, result);
     return true;
@@ -135,7 +140,9 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
         settle_result(op, result);
         return true;
     }
-    if (!(op->flags & WEIR_ALL) && !handle_has_offsets(op->handle)) { /* by far the most frequent */
+    /* By far the most frequent. A datagram is moved as a whole, with WEIR_ALL or without. */
+    if ((!(op->flags & WEIR_ALL) && !handle_has_offsets(op->handle)) ||
+        op->handle->in.kind == WEIR_HANDLE_DATAGRAM) {
         settle_result(op, result + (int64_t)op->in.progress);
         return true;
     }
@@ -183,6 +190,11 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
     case WEIR_OP_CONNECT:
         /* A unix socket's backlog is full: nothing tells when it has room again. connect(2). */
         if (result == WEIR_EAGAIN || result == WEIR_EBUSY)
+            return pace(loop, op);
+        break;
+    case WEIR_OP_SEND_MSG:
+    case WEIR_OP_SEND_BATCH: /* the same of a unix datagram socket's queue */
+        if (result == WEIR_EBUSY)
             return pace(loop, op);
         break;
     default:

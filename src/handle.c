@@ -139,7 +139,10 @@ int weir_listen(struct weir_handle *handle, struct weir_loop *loop, const void *
     int descriptor = loop->sys->listen(loop, address, address_length, backlog, flags);
     if (descriptor < 0)
         return descriptor;
-    return handle_attach(handle, loop, descriptor, flags, WEIR_HANDLE_LISTENER, true);
+    error = handle_attach(handle, loop, descriptor, flags, WEIR_HANDLE_NONE, true);
+    if (error)
+        loop->sys->close(loop, descriptor);
+    return error;
 }
 
 int weir_pipe(struct weir_handle *reader, struct weir_handle *writer, struct weir_loop *loop)

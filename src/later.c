@@ -20,46 +20,6 @@ void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup
     end_unsupported(op, WEIR_OP_RESOLVE, &loop->none, flags, done);
 }
 
-void weir_recv_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
-                   unsigned flags, weir_done *done)
-{
-    (void)message;
-    end_unsupported(op, WEIR_OP_RECV_MSG, handle, flags, done);
-}
-
-void weir_send_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
-                   unsigned flags, weir_done *done)
-{
-    (void)message;
-    end_unsupported(op, WEIR_OP_SEND_MSG, handle, flags, done);
-}
-
-void weir_recv_batch(struct weir_op *op, struct weir_handle *handle, struct weir_msg *messages,
-                     size_t count, unsigned flags, weir_done *done)
-{
-    (void)messages, (void)count;
-    end_unsupported(op, WEIR_OP_RECV_BATCH, handle, flags, done);
-}
-
-void weir_send_batch(struct weir_op *op, struct weir_handle *handle, struct weir_msg *messages,
-                     size_t count, unsigned flags, weir_done *done)
-{
-    (void)messages, (void)count;
-    end_unsupported(op, WEIR_OP_SEND_BATCH, handle, flags, done);
-}
-
-int weir_msg_put_handles(struct weir_msg *message, const weir_os_handle *handles, size_t count)
-{
-    (void)message, (void)handles, (void)count;
-    return WEIR_ENOTSUP;
-}
-
-int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *handles, size_t room)
-{
-    (void)message, (void)handles, (void)room;
-    return WEIR_ENOTSUP;
-}
-
 void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length, unsigned flags,
                    weir_done *done)
 {
@@ -92,25 +52,6 @@ int weir_direct_alignment(const struct weir_handle *handle, struct weir_alignmen
 {
     (void)handle;
     *alignment = (struct weir_alignment){0};
-    return WEIR_ENOTSUP;
-}
-
-int weir_option_set(struct weir_handle *handle, enum weir_option option, int64_t value)
-{
-    (void)handle, (void)option, (void)value;
-    return WEIR_ENOTSUP;
-}
-
-int weir_option_get(struct weir_handle *handle, enum weir_option option, int64_t *value)
-{
-    (void)handle, (void)option, (void)value;
-    return WEIR_ENOTSUP;
-}
-
-int weir_multicast(struct weir_handle *handle, const struct weir_address *group,
-                   unsigned interface_index, bool join)
-{
-    (void)handle, (void)group, (void)interface_index, (void)join;
     return WEIR_ENOTSUP;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rest.h"
 #include "engine.h"
 #include "os/os.h"
 
@@ -272,6 +273,8 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
         loop_finish(handle->loop, op, WEIR_EINVAL);
     else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
         loop_finish(handle->loop, op, WEIR_ESPIPE);
+    else if (count > PIECES_MAX && handle->in.kind == WEIR_HANDLE_DATAGRAM)
+        loop_finish(handle->loop, op, WEIR_EMSGSIZE); /* a datagram is not moved in parts */
     else if (is_empty(buffers, count) && handle->in.kind != WEIR_HANDLE_DATAGRAM)
         loop_finish(handle->loop, op, 0);
     else

@@ -39,13 +39,14 @@ static unsigned interest_of_ops(const struct weir_handle *handle)
 /* ---- Attempts -------------------------------------------------------------------------------- */
 
 /* A short transfer says that nothing is left; but an edge that told of the end is not told again,
- * and pipes and ttys also stop at what was written at a time. */
+ * pipes and ttys also stop at what was written at a time, and unix streams where descriptors were
+ * passed. */
 static bool short_means_empty(const struct weir_loop *loop, const struct weir_handle *handle)
 {
     bool edge = loop->engine->traits & ENGINE_EDGE;
     switch ((enum weir_handle_kind)handle->in.kind) {
     case WEIR_HANDLE_STREAM:
-        return !(edge && (handle->in.hint & HUNG));
+        return !(edge && ((handle->in.hint & HUNG) || (handle->in.flags & HANDLE_UNIX)));
     case WEIR_HANDLE_PIPE:
     case WEIR_HANDLE_TTY:
         return !edge;
@@ -342,7 +343,17 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
         return handle == WEIR_HANDLE_LISTENER ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_CONNECT:
     case WEIR_OP_SHUTDOWN:
+        if (handle == WEIR_HANDLE_DATAGRAM)
+            return WEIR_SUPPORT_AT_ONCE;
         return handle == WEIR_HANDLE_STREAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_RECV_MSG:
+    case WEIR_OP_SEND_MSG:
+        if (handle == WEIR_HANDLE_STREAM)
+            return WEIR_SUPPORT_NATIVE;
+        return handle == WEIR_HANDLE_DATAGRAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_RECV_BATCH:
+    case WEIR_OP_SEND_BATCH:
+        return handle == WEIR_HANDLE_DATAGRAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_RECV:
     case WEIR_OP_RECVV:
     case WEIR_OP_SEND:

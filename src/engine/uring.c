@@ -80,11 +80,32 @@ static void arm_wake(struct weir_loop *loop, struct uring *u)
     u->wake_armed = true;
 }
 
+/* There is no entry for many messages. */
+static bool is_batch(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV_BATCH || op->kind == WEIR_OP_SEND_BATCH;
+}
+
+static bool is_message(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV_MSG || op->kind == WEIR_OP_SEND_MSG;
+}
+
+/* Whose queue is full is not told by a poll: io_uring would try in vain, and then give a thread to
+ * it. The direct call says so, and the core tries again after a while. */
+static bool is_to_unix(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_SEND_MSG && op->handle->in.kind == WEIR_HANDLE_DATAGRAM &&
+           posix_message_is_to_unix(op->in.arg.message.messages);
+}
+
 /* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux
  * 6.18 its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
 static bool by_poll(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
+    if (is_batch(op) || is_to_unix(op))
+        return true;
     if (handle_is_socket(handle) || handle_has_offsets(handle))
         return false;
     if (handle->in.flags & HANDLE_NONBLOCK)
@@ -115,7 +136,8 @@ static enum started start_by_poll(struct weir_loop *loop, struct weir_op *op)
     struct io_uring_sqe *entry = take_entry(u);
     if (!entry)
         return STARTED_BUSY;
-    io_uring_prep_poll_add(entry, op->handle->in.descriptor, op_reads(op) ? POLLIN : POLLOUT);
+    io_uring_prep_poll_add(entry, op->handle->in.descriptor,
+                           op->in.holds & WEIR_IN ? POLLIN : POLLOUT);
     name_entry(entry, op, TAG_POLL);
     op->in.step = 1;
     return STARTED;
@@ -130,6 +152,8 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
         return start_by_poll(loop, op);
     if (at_position(op))
         return ready_start(loop, op);
+    if (is_message(op) && (op->result = posix_message_prepare(op)))
+        return STARTED_DONE;
     struct io_uring_sqe *entry = take_entry(u);
     if (!entry)
         return STARTED_BUSY;
@@ -217,14 +241,20 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
         harvest_poll(loop, op, cqe);
         return;
     }
-    if (cqe->res == -EAGAIN && (op_reads(op) || op_writes(op)) && !op->in.cause) {
+    int64_t result = result_of(cqe);
+    bool    transfer = op_reads(op) || op_writes(op);
+    if (result == WEIR_EAGAIN && (transfer || is_message(op)) && !op->in.cause) {
         /* Somebody set O_NONBLOCK after it was attached. */
         op->handle->in.flags |= HANDLE_NONBLOCK;
         loop_ask(loop, op);
         return;
     }
     op->served = WEIR_SERVED_KERNEL;
-    loop_event(loop, op, result_of(cqe), 0, 0);
+    if (is_message(op))
+        posix_message_told(op, result);
+    else if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))
+        result = posix_datagram_told(op, result);
+    loop_event(loop, op, result, 0, 0);
 }
 
 static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe)
@@ -453,6 +483,10 @@ static int uring_query(enum weir_op_kind op, enum weir_handle_kind handle)
     int support = ready_query(op, handle, ENGINE_READINESS);
     if (op == WEIR_OP_POLL || op == WEIR_OP_FSTAT || op == WEIR_OP_WORK)
         return support;
+    if ((op == WEIR_OP_RECV_BATCH || op == WEIR_OP_SEND_BATCH) && support)
+        return WEIR_SUPPORT_EMULATED;
+    if ((op == WEIR_OP_CONNECT || op == WEIR_OP_SHUTDOWN) && support)
+        return WEIR_SUPPORT_NATIVE;
     return support == WEIR_SUPPORT_OFFLOADED ? WEIR_SUPPORT_NATIVE : support;
 }
 

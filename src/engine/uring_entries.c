@@ -31,6 +31,8 @@ static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const stru
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
     int         flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
+    if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM)
+        flags |= MSG_TRUNC; /* its true length, so that what was cut off is seen */
     if (!handle_is_socket(op->handle)) {
         if (rest.count)
             io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
@@ -61,6 +63,17 @@ static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct 
     } else {
         io_uring_prep_send(entry, descriptor, rest.data, rest.length, MSG_NOSIGNAL);
     }
+}
+
+/* The header lies in the message, which is the op's until it ends: the kernel writes there too. */
+static void fill_message(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    struct msghdr *header = posix_message_header(op->in.arg.message.messages);
+    unsigned       flags = (unsigned)posix_message_flags(op);
+    if (op->kind == WEIR_OP_RECV_MSG)
+        io_uring_prep_recvmsg(entry, op->handle->in.descriptor, header, flags);
+    else
+        io_uring_prep_sendmsg(entry, op->handle->in.descriptor, header, flags);
 }
 
 static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
@@ -98,6 +111,10 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
     case WEIR_OP_WRITEV:
         fill_send(u, entry, op);
         return true;
+    case WEIR_OP_RECV_MSG:
+    case WEIR_OP_SEND_MSG:
+        fill_message(entry, op);
+        return true;
     case WEIR_OP_POLL:
         fill_poll(entry, op);
         return true;
@@ -126,10 +143,8 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
     case WEIR_OP_WORK:
     case WEIR_OP_RESOLVE:
     case WEIR_OP_RECV_POOLED:
-    case WEIR_OP_RECV_MSG:
     case WEIR_OP_RECV_MSG_POOLED:
     case WEIR_OP_RECV_BATCH:
-    case WEIR_OP_SEND_MSG:
     case WEIR_OP_SEND_BATCH:
     case WEIR_OP_FSTAT:
     case WEIR_OP_TRUNCATE:

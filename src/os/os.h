@@ -30,6 +30,29 @@ int64_t posix_perform(struct weir_op *op, enum perform how);
 /* Whether this kernel has RWF_NOSIGNAL: writes to pipes that raise no SIGPIPE. */
 bool os_has_nosignal(void);
 
+/* Whole messages: the part of perform that does them, and for a mechanism that is given the header
+ * itself (it lies in the first message of the op): prepare writes it, or tells WEIR_E*; told reads
+ * what the kernel left there. posix_message.c. */
+struct msghdr;
+struct rest;
+int64_t        posix_perform_message(struct weir_op *op, enum perform how);
+int            posix_message_prepare(struct weir_op *op);
+struct msghdr *posix_message_header(struct weir_msg *message);
+int            posix_message_flags(const struct weir_op *op);
+void           posix_message_told(struct weir_op *op, int64_t result);
+bool           posix_message_is_to_unix(const struct weir_msg *message);
+
+/* A plain receive of a datagram, which tells what was cut off; and the same for a mechanism that
+ * received with MSG_TRUNC: the true length in, the result out. */
+int64_t posix_receive_datagram(struct weir_op *op, const struct rest *rest, int flags);
+int64_t posix_datagram_told(struct weir_op *op, int64_t result);
+
+/* struct system's options. posix_option.c */
+int posix_option_set(struct weir_handle *handle, enum weir_option option, int64_t value);
+int posix_option_get(const struct weir_handle *handle, enum weir_option option, int64_t *value);
+int posix_multicast(struct weir_handle *handle, const struct weir_address *group,
+                    unsigned interface_index, bool join);
+
 /* What differs between POSIX systems: linux.c, darwin.c, bsd.c. */
 int     os_notifier_open(int ends[2]);
 void    os_notifier_tell(int end);

@@ -118,17 +118,47 @@ static int posix_pipe(struct weir_loop *loop, int ends[2])
 
 /* ---- What a descriptor is -------------------------------------------------------------------- */
 
+static int ask(int descriptor, int name)
+{
+    int       value = 0;
+    socklen_t length = sizeof value;
+    getsockopt(descriptor, SOL_SOCKET, name, &value, &length);
+    return value;
+}
+
+static bool is_unix(int descriptor)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t               length = sizeof name;
+    return getsockname(descriptor, (struct sockaddr *)&name, &length) == 0 &&
+           name.ss_family == AF_UNIX;
+}
+
+static bool is_udp(int descriptor)
+{
+#ifdef SO_PROTOCOL
+    return ask(descriptor, SO_PROTOCOL) == IPPROTO_UDP && !is_unix(descriptor);
+#else
+    (void)descriptor;
+    return false; /* such a system neither cuts nor glues */
+#endif
+}
+
 static void classify_socket(struct weir_handle *handle)
 {
-    int       type = 0, listens = 0;
-    socklen_t length = sizeof type;
-    getsockopt(handle->in.descriptor, SOL_SOCKET, SO_TYPE, &type, &length);
-    length = sizeof listens;
-    getsockopt(handle->in.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+    int  descriptor = handle->in.descriptor;
+    int  type = ask(descriptor, SO_TYPE);
+    bool listens = ask(descriptor, SO_ACCEPTCONN);
     handle->in.kind = listens               ? WEIR_HANDLE_LISTENER
                       : type == SOCK_STREAM ? WEIR_HANDLE_STREAM
                                             : WEIR_HANDLE_DATAGRAM;
     handle->in.hint = listens ? 0 : MAY_OUT;
+    if (listens && type != SOCK_STREAM)
+        handle->in.flags |= HANDLE_SEQUENCED;
+    if (handle->in.kind != WEIR_HANDLE_DATAGRAM)
+        handle->in.flags |= is_unix(descriptor) ? HANDLE_UNIX : 0;
+    else
+        handle->in.flags |= is_udp(descriptor) ? HANDLE_UDP : 0;
 }
 
 /* A tty is opened once more, so that O_NONBLOCK on it is ours alone; its master, or one that cannot
@@ -205,6 +235,9 @@ const struct system system_posix = {
     .classify = posix_classify,
     .close = posix_close,
     .address = posix_address,
+    .option_set = posix_option_set,
+    .option_get = posix_option_get,
+    .multicast = posix_multicast,
     .notifier_open = os_notifier_open,
     .notifier_tell = os_notifier_tell,
     .notifier_clear = os_notifier_clear,

@@ -33,11 +33,13 @@ static bool is_ready(int descriptor, short events)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-static int64_t move_socket(const struct weir_op *op, const struct rest *rest, enum perform how)
+static int64_t move_socket(struct weir_op *op, const struct rest *rest, enum perform how)
 {
     int descriptor = op->handle->in.descriptor;
     int flags = MSG_NOSIGNAL | (how == PERFORM_TRY ? MSG_DONTWAIT : 0) |
                 (op->flags & WEIR_PEEK ? MSG_PEEK : 0);
+    if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))
+        return posix_receive_datagram(op, rest, flags);
     if (!rest->count)
         return told(op_reads(op) ? recv(descriptor, rest->data, rest->length, flags)
                                  : send(descriptor, rest->data, rest->length, flags));
@@ -118,7 +120,7 @@ static int64_t move_now(const struct weir_op *op, const struct rest *rest)
     return move_guarded(op, rest);
 }
 
-static int64_t move(const struct weir_op *op, enum perform how)
+static int64_t move(struct weir_op *op, enum perform how)
 {
     struct rest rest = rest_of(op);
     if (handle_is_socket(op->handle))
@@ -270,6 +272,11 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_WRITE:
     case WEIR_OP_WRITEV:
         return move(op, how);
+    case WEIR_OP_RECV_MSG:
+    case WEIR_OP_SEND_MSG:
+    case WEIR_OP_RECV_BATCH:
+    case WEIR_OP_SEND_BATCH:
+        return posix_perform_message(op, how);
     case WEIR_OP_ACCEPT:
         return perform_accept(op, how);
     case WEIR_OP_CONNECT:
@@ -289,11 +296,7 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_WORK:
         return op->in.arg.work(op);
     case WEIR_OP_RECV_POOLED:
-    case WEIR_OP_RECV_MSG:
     case WEIR_OP_RECV_MSG_POOLED:
-    case WEIR_OP_RECV_BATCH:
-    case WEIR_OP_SEND_MSG:
-    case WEIR_OP_SEND_BATCH:
     case WEIR_OP_TRUNCATE:
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
