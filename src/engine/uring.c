@@ -99,12 +99,20 @@ static bool is_to_unix(const struct weir_op *op)
            posix_message_is_to_unix(op->in.arg.message.messages);
 }
 
+/* A receive on a unix stream that finds nothing has written credentials of nobody into the control
+ * data all the same (SO_PASSCRED, Linux 6.18), and io_uring's second try goes on behind them. */
+static bool has_unix_control(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV_MSG && (op->handle->in.flags & HANDLE_UNIX) &&
+           op->in.arg.message.messages->control;
+}
+
 /* io_uring answers EAGAIN on a description with O_NONBLOCK instead of waiting, and before Linux
  * 6.18 its writes to a pipe raise SIGPIPE: there it polls, and the call is made directly. */
 static bool by_poll(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
-    if (is_batch(op) || is_to_unix(op))
+    if (is_batch(op) || is_to_unix(op) || has_unix_control(op))
         return true;
     if (handle_is_socket(handle) || handle_has_offsets(handle))
         return false;

@@ -28,14 +28,13 @@ static int parse_unix(struct weir_address *address, const char *path)
     size_t             length = strlen(path);
     if (!length)
         return WEIR_EINVAL;
-    if (length >= PATH_ROOM)
+    bool is_abstract = path[0] == '@'; /* unix(7): they begin with a zero byte and have no end */
+    if (length + !is_abstract > PATH_ROOM)
         return WEIR_ENAMETOOLONG;
     memcpy(name.sun_path, path, length);
-    size_t total = offsetof(struct sockaddr_un, sun_path) + length + 1;
-    if (path[0] == '@') { /* unix(7): abstract names begin with a zero byte and have no end */
+    size_t total = offsetof(struct sockaddr_un, sun_path) + length + !is_abstract;
+    if (is_abstract)
         name.sun_path[0] = 0;
-        total--;
-    }
     store(address, &name, total);
     return 0;
 }

@@ -87,6 +87,53 @@ static void each_out_kind(struct contract *c, struct weir_handle *handle)
     check_cancelled(c, &ops[3]);
 }
 
+static void start_message(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
+                          unsigned kind)
+{
+    switch (kind) {
+    case 0:
+        weir_recv_msg(op, handle, message, 0, contract_done);
+        break;
+    case 1:
+        weir_recv_batch(op, handle, message, 1, 0, contract_done);
+        break;
+    case 2:
+        weir_send_msg(op, handle, message, 0, contract_done);
+        break;
+    default:
+        weir_send_batch(op, handle, message, 1, 0, contract_done);
+        break;
+    }
+}
+
+static void each_kind_of_message(struct contract *c)
+{
+    for (int stream = 0; stream < 2; stream++) {
+        struct weir_handle handles[2] = {{0}};
+        struct weir_op     op = {0};
+        char              *buffer = contract_buffer(c, 64);
+        struct weir_buf    piece = {buffer, 64};
+        struct weir_msg    message = {.buffers = &piece, .count = 1};
+        int                ends[2];
+        CHECK_EQ(socketpair(AF_UNIX, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0, ends),
+                 0);
+        CHECK_EQ(weir_adopt(&handles[0], c->loop, ends[0], 0), 0);
+        CHECK_EQ(weir_adopt(&handles[1], c->loop, ends[1], 0), 0);
+        while (send(ends[0], "full", 4, MSG_DONTWAIT) == 4)
+            ;
+        for (unsigned kind = 0; kind < 4; kind++)
+            for (int lap = 0; lap < 2 && !(stream && kind % 2); lap++) {
+                start_message(&op, &handles[0], &message, kind);
+                if (lap)
+                    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+                check_cancelled(c, &op);
+            }
+        contract_seal(c, buffer);
+        contract_close(c, &handles[0]);
+        contract_close(c, &handles[1]);
+    }
+}
+
 static void each_kind_on_streams(struct contract *c)
 {
     struct weir_handle handles[6] = {{0}};
@@ -180,6 +227,7 @@ static void each_kind_of_poll(struct contract *c)
 static void pending_each_kind(struct contract *c)
 {
     each_kind_on_streams(c);
+    each_kind_of_message(c);
     each_kind_of_connecting(c);
     each_kind_without_a_handle(c);
     each_kind_of_poll(c);

@@ -2,6 +2,8 @@
 /* identity.c - handles and the descriptors behind them: numbers that recycle, copies, double
  * closes, what a handle is. */
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pty.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -517,6 +519,193 @@ static void addresses_are_told(struct contract *c)
     contract_close(c, &b);
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * Options
+ * ---------------------------------------------------------------------------------------------- */
+
+static void keep(struct weir_handle *handle, enum weir_option option, int64_t value)
+{
+    int64_t found = -77;
+    CHECK_EQ(weir_option_set(handle, option, value), 0);
+    CHECK_EQ(weir_option_get(handle, option, &found), 0);
+    CHECK_EQ(found, value);
+}
+
+static int system_option(const struct weir_handle *handle, int level, int name)
+{
+    int       value = -1;
+    socklen_t length = sizeof value;
+    CHECK_EQ(getsockopt((int)weir_handle_os(handle), level, name, &value, &length), 0);
+    return value;
+}
+
+/* The system may give more than was asked for. */
+static void keep_at_least(struct weir_handle *handle, enum weir_option option, int64_t bytes)
+{
+    int64_t found = 0;
+    CHECK_EQ(weir_option_set(handle, option, bytes), 0);
+    CHECK_EQ(weir_option_get(handle, option, &found), 0);
+    CHECK(found >= bytes);
+}
+
+static void keep_stream_options(struct contract *c)
+{
+    struct weir_handle a = {0}, b = {0};
+    int64_t            error = -1;
+    contract_tcp_pair(c, &a, &b);
+    for (int on = 1; on >= 0; on--)
+        keep(&a, WEIR_OPTION_NODELAY, on);
+    keep(&a, WEIR_OPTION_KEEPALIVE, 0);
+    keep(&a, WEIR_OPTION_KEEPALIVE, 77);
+    CHECK_EQ(system_option(&a, SOL_SOCKET, SO_KEEPALIVE), 1);
+    CHECK_EQ(system_option(&a, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+    keep(&a, WEIR_OPTION_KEEPALIVE, 0);
+    CHECK_EQ(system_option(&a, SOL_SOCKET, SO_KEEPALIVE), 0);
+    keep(&a, WEIR_OPTION_LINGER, -1);
+    keep(&a, WEIR_OPTION_LINGER, 9);
+    keep(&a, WEIR_OPTION_LINGER, -1);
+    keep(&a, WEIR_OPTION_LINGER, 0);
+    keep(&a, WEIR_OPTION_DONT_FRAGMENT, 1);
+    CHECK_EQ(system_option(&a, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_DO);
+    keep(&a, WEIR_OPTION_DONT_FRAGMENT, 0);
+    keep_at_least(&a, WEIR_OPTION_RECEIVE_BUFFER, 20000);
+    keep_at_least(&a, WEIR_OPTION_SEND_BUFFER, 30000);
+    CHECK_EQ(weir_option_get(&a, WEIR_OPTION_ERROR, &error), 0);
+    CHECK_EQ(error, 0);
+    contract_close(c, &a); /* LINGER 0: the other end is reset, and its error can be taken */
+    CHECK(contract_raw_readable((int)weir_handle_os(&b), 5000));
+    CHECK_EQ(weir_option_get(&b, WEIR_OPTION_ERROR, &error), 0);
+    CHECK_EQ(error, WEIR_ECONNRESET);
+    CHECK_EQ(weir_option_get(&b, WEIR_OPTION_ERROR, &error), 0);
+    CHECK_EQ(error, 0);
+    contract_close(c, &b);
+}
+
+static void keep_datagram_options(struct contract *c, int family)
+{
+    struct weir_handle handle = {0};
+    if (weir_socket(&handle, c->loop, family, SOCK_DGRAM, 0) != 0)
+        return; /* a machine without IPv6 */
+    for (int on = 1; on >= 0; on--) {
+        keep(&handle, WEIR_OPTION_BROADCAST, on);
+        keep(&handle, WEIR_OPTION_MULTICAST_LOOP, on);
+        keep(&handle, WEIR_OPTION_DONT_FRAGMENT, on);
+    }
+    keep(&handle, WEIR_OPTION_MULTICAST_TTL, 0);
+    keep(&handle, WEIR_OPTION_MULTICAST_TTL, 255);
+    CHECK_EQ(system_option(&handle, IPPROTO_IP, IP_MULTICAST_TTL), 255); /* of IPv4 in both */
+    if (family == AF_INET6)
+        CHECK_EQ(system_option(&handle, IPPROTO_IPV6, IPV6_MULTICAST_HOPS), 255);
+    keep_at_least(&handle, WEIR_OPTION_RECEIVE_BUFFER, 20000);
+    keep_at_least(&handle, WEIR_OPTION_SEND_BUFFER, 30000);
+    for (int64_t segment = 1000; segment >= 0; segment -= 1000) {
+        int64_t found = -1;
+        int     answer = weir_option_set(&handle, WEIR_OPTION_SEND_SEGMENT, segment);
+        if (answer == WEIR_ENOTSUP || answer == WEIR_ENOPROTOOPT)
+            break; /* a kernel that neither cuts nor glues */
+        CHECK_EQ(answer, 0);
+        CHECK_EQ(weir_option_get(&handle, WEIR_OPTION_SEND_SEGMENT, &found), 0);
+        CHECK_EQ(found, segment);
+        keep(&handle, WEIR_OPTION_RECEIVE_OFFLOAD, segment != 0);
+    }
+    contract_close(c, &handle);
+}
+
+static void options_are_kept(struct contract *c)
+{
+    keep_stream_options(c);
+    keep_datagram_options(c, AF_INET);
+    keep_datagram_options(c, AF_INET6);
+}
+
+/* Both ways, the same error. */
+static void refuse(struct weir_handle *handle, enum weir_option option, int error)
+{
+    int64_t value = 0;
+    CHECK_EQ(weir_option_set(handle, option, 1), error);
+    CHECK_EQ(weir_option_get(handle, option, &value), error);
+}
+
+static bool is_of_another_kind(int error)
+{
+    return error == WEIR_ENOPROTOOPT ||
+           error == WEIR_EOPNOTSUPP; /* the system's two words for it */
+}
+
+static void refuse_kind(struct weir_handle *handle, enum weir_option option)
+{
+    int64_t value = 0;
+    CHECK(is_of_another_kind(weir_option_set(handle, option, 1)));
+    CHECK(is_of_another_kind(weir_option_get(handle, option, &value)));
+}
+
+static void wrong_values_are_refused(struct weir_handle *stream, struct weir_handle *datagram)
+{
+    static const struct {
+        enum weir_option option;
+        int64_t          value;
+    } wrong[] = {
+        {WEIR_OPTION_NODELAY, 2},         {WEIR_OPTION_NODELAY, -1},
+        {WEIR_OPTION_KEEPALIVE, -1},      {WEIR_OPTION_KEEPALIVE, INT64_MAX},
+        {WEIR_OPTION_RECEIVE_BUFFER, -1}, {WEIR_OPTION_SEND_BUFFER, INT64_C(1) << 32},
+        {WEIR_OPTION_LINGER, -2},         {WEIR_OPTION_LINGER, INT64_MAX},
+        {WEIR_OPTION_DONT_FRAGMENT, 2},   {(enum weir_option)(WEIR_OPTION_ERROR + 1), 0},
+        {(enum weir_option) - 1, 0},
+    };
+    static const struct {
+        enum weir_option option;
+        int64_t          value;
+    } wrong_there[] = {
+        {WEIR_OPTION_BROADCAST, 2},
+        {WEIR_OPTION_MULTICAST_TTL, 256},
+        {WEIR_OPTION_MULTICAST_TTL, -1},
+        {WEIR_OPTION_MULTICAST_LOOP, 7},
+    };
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK_EQ(weir_option_set(stream, wrong[i].option, wrong[i].value), WEIR_EINVAL);
+    for (unsigned i = 0; i < sizeof wrong_there / sizeof *wrong_there; i++)
+        CHECK_EQ(weir_option_set(datagram, wrong_there[i].option, wrong_there[i].value),
+                 WEIR_EINVAL);
+}
+
+static void options_are_refused(struct contract *c)
+{
+    struct weir_handle tcp = {0}, tcp_peer = {0}, udp = {0}, local = {0}, local_peer = {0};
+    struct weir_handle reader = {0}, writer = {0};
+    int64_t            value = 0;
+    contract_tcp_pair(c, &tcp, &tcp_peer);
+    contract_unix_pair(c, &local, &local_peer);
+    contract_pipe_pair(c, &reader, &writer);
+    CHECK_EQ(weir_socket(&udp, c->loop, AF_INET, SOCK_DGRAM, 0), 0);
+    wrong_values_are_refused(&tcp, &udp);
+    CHECK_EQ(weir_option_get(&tcp, WEIR_OPTION_NODELAY, NULL), WEIR_EINVAL);
+    CHECK_EQ(weir_option_get(&tcp, (enum weir_option)99, &value), WEIR_EINVAL);
+    CHECK_EQ(weir_option_set(&tcp, WEIR_OPTION_ERROR, 0), WEIR_ENOPROTOOPT);
+    refuse_kind(&udp, WEIR_OPTION_NODELAY);
+    refuse_kind(&udp, WEIR_OPTION_KEEPALIVE);
+    CHECK(is_of_another_kind(weir_option_set(&udp, WEIR_OPTION_KEEPALIVE, 0)));
+    CHECK_EQ(weir_option_set(&tcp, WEIR_OPTION_MULTICAST_TTL, 1), WEIR_EINVAL);
+    refuse_kind(&tcp, WEIR_OPTION_RECEIVE_OFFLOAD);
+    refuse_kind(&tcp, WEIR_OPTION_SEND_SEGMENT);
+    refuse_kind(&local, WEIR_OPTION_NODELAY);
+    refuse_kind(&local, WEIR_OPTION_KEEPALIVE);
+    refuse_kind(&local, WEIR_OPTION_MULTICAST_TTL);
+    refuse_kind(&local, WEIR_OPTION_DONT_FRAGMENT);
+    refuse_kind(&local, WEIR_OPTION_RECEIVE_OFFLOAD);
+    for (int option = WEIR_OPTION_NODELAY; option < WEIR_OPTION_ERROR; option++)
+        refuse(&reader, (enum weir_option)option, WEIR_ENOTSOCK);
+    CHECK_EQ(weir_option_get(&reader, WEIR_OPTION_ERROR, &value), WEIR_ENOTSOCK);
+    CHECK_EQ(weir_close(&udp, contract_closed), 0);
+    refuse(&udp, WEIR_OPTION_BROADCAST, WEIR_EBADF);
+    contract_run(c);
+    refuse(&udp, WEIR_OPTION_BROADCAST, WEIR_EBADF);
+    struct weir_handle *all[] = {&tcp, &tcp_peer, &local, &local_peer, &reader, &writer};
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        contract_close(c, all[i]);
+    struct weir_handle never = {0};
+    refuse(&never, WEIR_OPTION_BROADCAST, WEIR_EBADF);
+}
+
 const struct contract_case contract_cases[] = {
     {"recycled_number_no_ghost", recycled_number_no_ghost, 0},
     {"recycled_before_it_was_submitted", recycled_before_it_was_submitted, 0},
@@ -534,5 +723,7 @@ const struct contract_case contract_cases[] = {
     {"kinds_are_found", kinds_are_found, 0},
     {"failed_handle_is_as_zeroed", failed_handle_is_as_zeroed, 0},
     {"addresses_are_told", addresses_are_told, 0},
+    {"options_are_kept", options_are_kept, 0},
+    {"options_are_refused", options_are_refused, 0},
     {0},
 };

@@ -420,9 +420,14 @@ static void deadline_distinct_from_etimedout(struct contract *c)
 static void deadline_on_each_kind(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0}, reader = {0}, writer = {0}, listener = {0}, accepted = {0};
-    struct weir_op     ops[6] = {{0}};
+    struct weir_handle datagram = {0};
+    struct weir_op     ops[8] = {{0}};
     char               bytes[8];
+    struct weir_buf    piece = {bytes, 1};
+    struct weir_msg    messages[2] = {{.buffers = &piece, .count = 1},
+                                      {.buffers = &piece, .count = 1}};
     contract_tcp_pair(c, &a, &b);
+    CHECK_EQ(weir_socket(&datagram, c->loop, AF_INET, SOCK_DGRAM, 0), 0);
     contract_pipe_pair(c, &reader, &writer);
     contract_listen_any(c, &listener);
     uint64_t start = weir_now(c->loop);
@@ -432,12 +437,15 @@ static void deadline_on_each_kind(struct contract *c)
     weir_accept(&ops[3], &listener, &accepted, 0, contract_done);
     weir_poll(&ops[4], &b, WEIR_IN, 0, contract_done);
     weir_signal(&ops[5], c->loop, 10, 0, contract_done);
-    for (int i = 0; i < 6; i++)
+    weir_recv_msg(&ops[6], &b, &messages[0], 0, contract_done);
+    weir_recv_batch(&ops[7], &datagram, &messages[1], 1, 0, contract_done);
+    for (int i = 0; i < 8; i++)
         weir_deadline(&ops[i], 10 * WEIR_MILLISECOND);
     contract_run(c);
     CHECK(weir_now(c->loop) >= start + 10 * WEIR_MILLISECOND);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 8; i++)
         CHECK_RESULT(&ops[i], WEIR_EDEADLINE);
+    contract_close(c, &datagram);
     contract_close(c, &a);
     contract_close(c, &b);
     contract_close(c, &reader);

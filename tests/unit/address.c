@@ -109,13 +109,14 @@ static void table(void)
     }
 }
 
-static void path_lengths(void)
+/* Paths end in a zero byte; abstract names begin with one, and may fill their room. */
+static void name_lengths(char first, size_t most)
 {
-    const size_t most = sizeof((struct sockaddr_un *)0)->sun_path - 1;
-    char         text[400], told[150];
+    char text[400], told[150];
     for (size_t length = 1; length < 300; length++) {
         struct weir_address address;
-        memcpy(text, "unix:/", 6);
+        memcpy(text, "unix:", 5);
+        text[5] = first;
         memset(text + 6, 'p', length - 1);
         text[5 + length] = '\0';
         CHECK_EQ(weir_address_parse(&address, text), length <= most ? 0 : WEIR_ENAMETOOLONG);
@@ -199,7 +200,8 @@ static void hostile_text(void)
 int main(void)
 {
     table();
-    path_lengths();
+    name_lengths('/', sizeof((struct sockaddr_un *)0)->sun_path - 1);
+    name_lengths('@', sizeof((struct sockaddr_un *)0)->sun_path);
     rooms();
     strange_addresses();
     hostile_text();
