@@ -266,6 +266,72 @@ static int terminal(char **command)
     return fflush(stdout) == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* ---- line: a connection that says one line and ends ------------------------------------------ */
+
+static int line(long port, const char *wanted)
+{
+    char   told[256];
+    size_t count = 0;
+    int    sock = connect_to(port);
+    for (ssize_t got; (got = recv(sock, told + count, sizeof told - count, 0)) != 0;) {
+        if (got < 0)
+            die("recv");
+        count += (size_t)got;
+    }
+    if (count != strlen(wanted) + 1 || memcmp(told, wanted, count - 1) != 0 ||
+        told[count - 1] != '\n')
+        wrong("is not the line", 0, count);
+    close(sock);
+    return 0;
+}
+
+/* ---- datagrams: each of so many comes back as it went, empty ones too ------------------------- */
+
+#define DATAGRAM_MOST 60000
+
+static void return_one(int sock, long which, size_t length)
+{
+    static unsigned char sent[DATAGRAM_MOST], got[DATAGRAM_MOST + 1];
+    struct pollfd        ready = {.fd = sock, .events = POLLIN};
+    for (size_t i = 0; i < length; i++)
+        sent[i] = byte_at(which, i);
+    if (send(sock, sent, length, 0) != (ssize_t)length)
+        die("send");
+    if (poll(&ready, 1, 10000) != 1)
+        wrong("nothing came back", which, 0);
+    ssize_t count = recv(sock, got, sizeof got, 0);
+    if (count < 0)
+        die("recv");
+    if ((size_t)count != length || memcmp(got, sent, length) != 0)
+        wrong("came back otherwise", which, (size_t)count);
+}
+
+/* From several sockets at once, so that an answer to the wrong one is seen. */
+static int datagrams(long port, long sockets)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int                socks[CONNECTIONS_MAX];
+    for (long i = 0; i < sockets; i++) {
+        socks[i] = socket(AF_INET, SOCK_DGRAM, 0);
+        if (socks[i] < 0 || connect(socks[i], (struct sockaddr *)&to, sizeof to) != 0)
+            die("connect");
+        if (send(socks[i], &i, sizeof i, 0) != sizeof i)
+            die("send");
+    }
+    for (long i = 0; i < sockets; i++) {
+        struct pollfd ready = {.fd = socks[i], .events = POLLIN};
+        long          got = -1;
+        if (poll(&ready, 1, 10000) != 1 || recv(socks[i], &got, sizeof got, 0) != sizeof got ||
+            got != i)
+            wrong("another's datagram came back, or none", i, 0);
+        return_one(socks[i], i, (size_t)(i % 5 ? i * 7 : 0));
+    }
+    return_one(socks[0], sockets, DATAGRAM_MOST);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc > 2 ? argv[1] : "";
@@ -281,6 +347,10 @@ int main(int argc, char **argv)
         return reset(number(argv[2], 65535), number(argv[3], CONNECTIONS_MAX));
     if (strcmp(mode, "closed") == 0 && argc == 3)
         return closed(number(argv[2], 65535));
+    if (strcmp(mode, "line") == 0 && argc == 4)
+        return line(number(argv[2], 65535), argv[3]);
+    if (strcmp(mode, "datagrams") == 0 && argc == 4)
+        return datagrams(number(argv[2], 65535), number(argv[3], CONNECTIONS_MAX));
     if (strcmp(mode, "pattern") == 0 && argc == 3)
         return pattern((size_t)number(argv[2], 1L << 30));
     if (strcmp(mode, "run") == 0)
@@ -288,8 +358,9 @@ int main(int argc, char **argv)
     if (strcmp(mode, "terminal") == 0)
         return terminal(argv + 2);
     fputs("usage: client echo PORT CONNECTIONS BYTES | late PORT | hold PORT CONNECTIONS |\n"
-          "              reset PORT CONNECTIONS | closed PORT | pattern BYTES |\n"
-          "              run PROGRAM... | terminal PROGRAM...\n",
+          "              reset PORT CONNECTIONS | closed PORT | line PORT TEXT |\n"
+          "              datagrams PORT SOCKETS | pattern BYTES | run PROGRAM... | terminal "
+          "PROGRAM...\n",
           stderr);
     return 2;
 }
