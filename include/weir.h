@@ -456,9 +456,10 @@ WEIR_API weir_os_handle        weir_handle_os(const struct weir_handle *handle);
 WEIR_API int weir_local_address(const struct weir_handle *handle, struct weir_address *address);
 WEIR_API int weir_peer_address(const struct weir_handle *handle, struct weir_address *address);
 
-/* Socket options in one set of names. On Linux a buffer is told twice as large as it was set, and no
- * larger than net.core.rmem_max and wmem_max (socket(7)). With LINGER above 0 the system waits
- * inside close(2), up to so long, and the loop with it: also on a socket that does not block. */
+/* Socket options in one set of names. On Linux a buffer is told twice as large as it was set, and
+ * is no larger than net.core.rmem_max and wmem_max allow (socket(7)). With LINGER above 0 the
+ * system waits inside close(2), up to so long, and the loop with it: also on a socket that does
+ * not block. */
 enum weir_option {
     WEIR_OPTION_NODELAY,         /* TCP_NODELAY: 0, 1 */
     WEIR_OPTION_KEEPALIVE,       /* seconds until the first probe, 0: off */

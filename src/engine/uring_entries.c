@@ -76,6 +76,12 @@ static void fill_message(struct io_uring_sqe *entry, const struct weir_op *op)
         io_uring_prep_sendmsg(entry, op->handle->in.descriptor, header, flags);
 }
 
+static void fill_connect(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    io_uring_prep_connect(entry, op->handle->in.descriptor, op->in.arg.address.data,
+                          (socklen_t)op->in.arg.address.length);
+}
+
 static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
 {
     unsigned mask = (unsigned)poll_mask_of(op->in.arg.events);
@@ -122,8 +128,7 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
         io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         return true;
     case WEIR_OP_CONNECT:
-        io_uring_prep_connect(entry, descriptor, op->in.arg.address.data,
-                              (socklen_t)op->in.arg.address.length);
+        fill_connect(entry, op);
         return true;
     case WEIR_OP_SHUTDOWN:
         io_uring_prep_shutdown(entry, descriptor, SHUT_WR);

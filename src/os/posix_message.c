@@ -61,7 +61,7 @@ static int add_segment(const struct weir_handle *handle, struct weir_msg *messag
     return used ? 0 : WEIR_ENOBUFS;
 }
 
-/* The length of the datagrams that were received as one, or 0; *others: there was more than that. */
+/* How long the datagrams were that came as one, or 0; *others: there was more than that. */
 static uint32_t find_segment(const struct msghdr *header, bool *others)
 {
     struct control one = {.next = 0};

@@ -116,7 +116,7 @@ static int get_plain(int descriptor, enum weir_option option, int64_t *value)
 #define KEEP_IDLE TCP_KEEPALIVE /* macOS */
 #endif
 
-/* The time first: it is refused by what is not TCP, where SO_KEEPALIVE would be taken for nothing. */
+/* The time first: what is not TCP refuses it, and would take SO_KEEPALIVE for nothing. */
 static int set_keepalive(int descriptor, int64_t seconds)
 {
     int idle;

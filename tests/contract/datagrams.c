@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* datagrams.c - messages that arrive whole or not at all: UDP, unix datagrams, sequenced packets. */
+/* datagrams.c - messages that come whole or not at all: UDP, unix datagrams, sequenced packets. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

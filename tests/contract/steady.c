@@ -94,6 +94,44 @@ static void echo_allocates_nothing(struct contract *c)
     echo_end(c, &e);
 }
 
+/* Messages and batches of them, with room for addresses and control data. */
+static void messages_allocate_nothing(struct contract *c)
+{
+    struct weir_handle a = {0}, b = {0};
+    struct weir_op     send = {0}, recv = {0};
+    struct weir_msg    out[4] = {{0}}, in[4] = {{0}};
+    struct weir_buf    pieces[8];
+    uint64_t           control[4][8], address[4][16], data[8] = {0};
+    struct calls       since = {0, 0};
+    int                ends[2];
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    CHECK_EQ(weir_adopt(&a, c->loop, ends[0], 0), 0);
+    CHECK_EQ(weir_adopt(&b, c->loop, ends[1], 0), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        pieces[i] = (struct weir_buf){&data[i], 8};
+        pieces[4 + i] = (struct weir_buf){&data[4 + i], 8};
+        out[i] = (struct weir_msg){.buffers = &pieces[i], .count = 1};
+        in[i] = (struct weir_msg){.buffers = &pieces[4 + i], .count = 1};
+        in[i].address = address[i], in[i].address_room = sizeof address[i];
+        in[i].control = control[i], in[i].control_room = sizeof control[i];
+    }
+    for (unsigned i = 0; i < LAPS_WARM + 1000; i++) {
+        if (i == LAPS_WARM)
+            since = calls_now();
+        weir_recv_msg(&recv, &b, in, 0, contract_done);
+        weir_send_msg(&send, &a, out, 0, contract_done);
+        CHECK_EQ(contract_await(c, &recv), 8);
+        CHECK_EQ(contract_await(c, &send), 8);
+        weir_send_batch(&send, &a, out, 4, 0, contract_done);
+        CHECK_EQ(contract_await(c, &send), 4);
+        weir_recv_batch(&recv, &b, in, 4, 0, contract_done);
+        CHECK_EQ(contract_await(c, &recv), 4);
+    }
+    check_no_calls(since);
+    contract_close(c, &a);
+    contract_close(c, &b);
+}
+
 static void vectored_echo_allocates_nothing(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0};
@@ -206,6 +244,7 @@ static void churn_keeps_everything_flat(struct contract *c)
 
 const struct contract_case contract_cases[] = {
     {"echo_allocates_nothing", echo_allocates_nothing, 0},
+    {"messages_allocate_nothing", messages_allocate_nothing, 0},
     {"vectored_echo_allocates_nothing", vectored_echo_allocates_nothing, 0},
     {"timers_and_posts_allocate_nothing", timers_and_posts_allocate_nothing, 0},
     {"files_and_pipes_allocate_nothing", files_and_pipes_allocate_nothing, 0},

@@ -266,7 +266,7 @@ static int terminal(char **command)
     return fflush(stdout) == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-/* ---- line: a connection that says one line and ends ------------------------------------------ */
+/* ---- line: a connection that says one line and ends --------------------------------------- */
 
 static int line(long port, const char *wanted)
 {
@@ -285,7 +285,7 @@ static int line(long port, const char *wanted)
     return 0;
 }
 
-/* ---- datagrams: each of so many comes back as it went, empty ones too ------------------------- */
+/* ---- datagrams: each of so many comes back as it went, empty ones too ----------------------- */
 
 #define DATAGRAM_MOST 60000
 
