@@ -54,7 +54,7 @@ enum handle_flags {
 };
 
 /* handle->in.hint: what a readiness mechanism said. MAY_*: an attempt is worth making. TOLD_*:
- * since the last callback phase. HUNG: the last event carried RDHUP, HUP or ERR. */
+ * since the last callback phase. HUNG: the last event carried RDHUP, HUP, ERR or URGENT. */
 enum handle_hint {
     MAY_IN = WEIR_IN,
     MAY_OUT = WEIR_OUT,
@@ -271,7 +271,9 @@ void         ready_cancel(struct weir_loop *loop, struct weir_op *op);
 void         ready_wake(struct weir_loop *loop);
 void         ready_forget(struct weir_loop *loop, struct weir_handle *handle);
 
-/* From wait: the mechanism says that WEIR_IN, WEIR_OUT, WEIR_HUP, ... hold for a handle. */
+/* From wait: the mechanism says that WEIR_IN, WEIR_OUT, WEIR_HUP, ... hold for a handle. URGENT: so
+ * does POLLPRI; one that tells changes asks for it, since a receive stops before urgent data. */
+#define READY_URGENT 0x80u
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events);
 
 /* Before a wait: tells the mechanism each changed interest. */

@@ -39,8 +39,8 @@ static unsigned interest_of_ops(const struct weir_handle *handle)
 /* ---- Attempts -------------------------------------------------------------------------------- */
 
 /* A short transfer says that nothing is left; but an edge that told of the end is not told again,
- * pipes and ttys also stop at what was written at a time, and unix streams where descriptors were
- * passed. */
+ * pipes and ttys also stop at what was written at a time, TCP before urgent data, and unix streams
+ * where descriptors were passed. */
 static bool short_means_empty(const struct weir_loop *loop, const struct weir_handle *handle)
 {
     bool edge = loop->engine->traits & ENGINE_EDGE;
@@ -187,6 +187,8 @@ void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned eve
         hint |= MAY_IN | MAY_OUT | HUNG;
     if (events & WEIR_RDHUP)
         hint |= MAY_IN | TOLD_RDHUP | HUNG;
+    if (events & READY_URGENT)
+        hint |= MAY_IN | HUNG;
     if (events & WEIR_HUP)
         hint |= TOLD_HUP;
     if (events & WEIR_ERR)

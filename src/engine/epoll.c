@@ -62,7 +62,7 @@ static int epoll_open(struct weir_loop *loop, const struct weir_options *options
 static uint32_t epoll_mask(const struct weir_loop *loop, unsigned want)
 {
     if (loop->engine->traits & ENGINE_EDGE)
-        return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
     uint32_t mask = (want & WEIR_IN ? EPOLLIN : 0) | (want & WEIR_OUT ? EPOLLOUT : 0) |
                     (want & WEIR_RDHUP ? EPOLLRDHUP : 0);
     return loop->engine->traits & ENGINE_ONESHOT ? mask | EPOLLONESHOT : mask;
@@ -96,7 +96,7 @@ static unsigned epoll_events(uint32_t told)
 {
     return (told & EPOLLIN ? WEIR_IN : 0) | (told & EPOLLOUT ? WEIR_OUT : 0) |
            (told & EPOLLHUP ? WEIR_HUP : 0) | (told & EPOLLERR ? WEIR_ERR : 0) |
-           (told & EPOLLRDHUP ? WEIR_RDHUP : 0);
+           (told & EPOLLRDHUP ? WEIR_RDHUP : 0) | (told & EPOLLPRI ? READY_URGENT : 0);
 }
 
 /* Nanoseconds where the kernel has them (epoll_pwait2, Linux 5.11), else rounded up to

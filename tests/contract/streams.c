@@ -561,6 +561,32 @@ static void graceful_close_tail(struct contract *c, const struct transport *tran
 }
 OVER_SOCKETS(graceful_close_tail)
 
+/* A receive of TCP stops before urgent data, and is short there: what comes behind is not left
+ * behind. Of the urgent byte itself weir tells nothing. tcp(7), "Sockets API". */
+static void urgent_data_leaves_nothing_behind(struct contract *c)
+{
+    struct weir_handle handle = {0};
+    struct weir_op     recv = {0};
+    char               bytes[64];
+    int64_t            count = 0;
+    int                peer = contract_tcp_peer(c, &handle);
+    weir_recv(&recv, &handle, bytes, sizeof bytes, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_raw_send(peer, "-", 1);
+    CHECK_EQ(contract_await(c, &recv), 1);
+    contract_raw_send(peer, "abc", 3);
+    CHECK_EQ(send(peer, "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    contract_raw_send(peer, "def", 3);
+    while (count < 6) {
+        weir_recv(&recv, &handle, bytes + count, sizeof bytes - 6, 0, contract_done);
+        CHECK(contract_await(c, &recv) > 0);
+        count += recv.result;
+    }
+    CHECK(!memcmp(bytes, "abcdef", 6));
+    contract_close(c, &handle);
+    contract_raw_close(peer);
+}
+
 const struct contract_case contract_cases[] = {
     SOCKET_CASES(echo_1_byte, 0),
     SOCKET_CASES(echo_64_MiB_hash, CONTRACT_SLOW), /* slow: 128 MiB pass through loopback */
@@ -583,5 +609,6 @@ const struct contract_case contract_cases[] = {
     {"rst_during_send", rst_during_send_over_tcp, 0},
     {"rst_during_send_tcp6", rst_during_send_over_tcp6, 0},
     SOCKET_CASES(graceful_close_tail, 0),
+    {"urgent_data_leaves_nothing_behind", urgent_data_leaves_nothing_behind, 0},
     {0},
 };
