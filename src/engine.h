@@ -282,6 +282,9 @@ void ready_flush(struct weir_loop *loop);
 /* From the callback phase: the attempts of a told handle, each directly before its done(). */
 void ready_serve(struct weir_loop *loop, struct weir_handle *handle);
 
+/* WEIR_IN, WEIR_OUT, WEIR_RDHUP and WANT_HUNG: what the ops that wait now are interested in. */
+unsigned ready_interest(const struct weir_handle *handle);
+
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits);
 
 /* ---- offload.c: worker lanes ----------------------------------------------------------------- */

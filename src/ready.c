@@ -24,8 +24,7 @@ static unsigned interest_of_poll(const struct weir_op *op)
     return (op->in.arg.events & (WEIR_IN | WEIR_OUT | WEIR_RDHUP)) | WANT_HUNG;
 }
 
-/* What the ops that wait now are interested in. */
-static unsigned interest_of_ops(const struct weir_handle *handle)
+unsigned ready_interest(const struct weir_handle *handle)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
     unsigned        interest = 0;
@@ -269,7 +268,7 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
     /* Told of what no op waited for: the mask shrinks, or it would be told for ever. */
     bool unasked = ((told & in) && !(waited & WEIR_IN)) || ((told & out) && !(waited & WEIR_OUT));
     if (unasked || (loop->engine->traits & ENGINE_ONESHOT))
-        handle->in.want = (uint8_t)interest_of_ops(handle);
+        handle->in.want = (uint8_t)ready_interest(handle);
     if (handle->in.want != handle->in.armed && !(loop->engine->traits & ENGINE_EDGE))
         mark_changed(loop, handle);
 }

@@ -53,6 +53,11 @@ int posix_option_get(const struct weir_handle *handle, enum weir_option option, 
 int posix_multicast(struct weir_handle *handle, const struct weir_address *group,
                     unsigned interface_index, bool join);
 
+/* A real-time signal that neither the program handles nor another part of weir has: its number, or
+ * WEIR_EBUSY when none is left. */
+int  os_realtime_take(void);
+void os_realtime_give(int number);
+
 /* What differs between POSIX systems: linux.c, darwin.c, bsd.c. */
 int     os_notifier_open(int ends[2]);
 void    os_notifier_tell(int end);
