@@ -8,6 +8,7 @@
 extern const struct engine engine_poll, engine_select, engine_spin;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
+extern const struct engine engine_sigio;
 #endif
 
 /* Best first. A mechanism that is not in this build says why. */
@@ -38,7 +39,7 @@ static const struct known known[] = {
     {"linux-aio", "completion", NULL, LATER},
     {"threads", "threads", NULL, LATER},
     {"posix-aio", "completion", NULL, LATER},
-    {"sigio", "readiness", NULL, LATER},
+    {"sigio", "readiness", ON_LINUX(engine_sigio)},
     {"spin", "readiness", &engine_spin, NULL},
     {"sim", "simulation", NULL, LATER},
 };

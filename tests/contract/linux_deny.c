@@ -69,6 +69,7 @@ void contract_deny_waiting(int error)
     contract_deny_when(SYS_epoll_wait, 3, UINT32_MAX, error);
 #endif
     contract_deny_when(SYS_ppoll, 2, 0, error);
+    contract_deny_when(SYS_rt_sigtimedwait, 2, 0, error);
     contract_deny_when(SYS_pselect6, 4, 0, error);
     contract_deny(SYS_sched_yield, error); /* what never sleeps makes room for others */
     contract_deny_when(SYS_io_uring_enter, 2, 1, error);

@@ -66,6 +66,26 @@ static void epipe_leaves_a_pending_sigpipe(struct contract *c, const struct tran
 OVER_ALL(epipe_leaves_a_pending_sigpipe)
 
 /* ------------------------------------------------------------------------------------------------
+ * What a descriptor is set to
+ * ---------------------------------------------------------------------------------------------- */
+
+/* F_GETFL and F_GETFD of a descriptor, in one number. */
+static int flags_of(int fd)
+{
+    int status = fcntl(fd, F_GETFL), own = fcntl(fd, F_GETFD);
+    CHECK(status >= 0);
+    CHECK(own >= 0);
+    return status | own << 30;
+}
+
+/* The same while weir watches it. O_ASYNC, by which signals tell of a descriptor, changes no
+ * call. */
+static int flags_kept(int fd)
+{
+    return flags_of(fd) & ~O_ASYNC;
+}
+
+/* ------------------------------------------------------------------------------------------------
  * A program's own standard streams
  * ---------------------------------------------------------------------------------------------- */
 
@@ -86,18 +106,18 @@ static void stdin_pipe_blocking(struct contract *c)
     int                       ends[2];
     CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
     int old = replace(STDIN_FILENO, ends[0]);
-    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    int flags = flags_of(STDIN_FILENO);
     CHECK_EQ(weir_adopt(&input, c->loop, STDIN_FILENO, WEIR_BORROWED), 0);
     CHECK_EQ(weir_handle_kind(&input), WEIR_HANDLE_PIPE);
     weir_recv(&recv, &input, data, sizeof data, 0, contract_done);
     loop_turns(c);
     CHECK(contract_live(&recv));
-    CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL), flags);
+    CHECK_EQ(flags_kept(STDIN_FILENO), flags);
     contract_raw_send(ends[1], "typed", 5);
     CHECK_EQ(contract_await(c, &recv), 5);
     CHECK(memcmp(data, "typed", 5) == 0);
     contract_close(c, &input);
-    CHECK_EQ(fcntl(STDIN_FILENO, F_GETFL), flags);
+    CHECK_EQ(flags_of(STDIN_FILENO), flags);
     contract_raw_close(replace(STDIN_FILENO, old));
     contract_raw_close(old);
     contract_raw_close(ends[0]);
@@ -114,7 +134,7 @@ static void stdout_pipe_full_does_not_block(struct contract *c)
     CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
     fflush(stdout);
     int old = replace(STDOUT_FILENO, ends[1]);
-    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    int flags = flags_of(STDOUT_FILENO);
     CHECK_EQ(weir_adopt(&output, c->loop, STDOUT_FILENO, WEIR_BORROWED), 0);
     weir_send(&send, &output, data, sizeof data, WEIR_ALL, contract_done);
     loop_turns(c);
@@ -126,7 +146,7 @@ static void stdout_pipe_full_does_not_block(struct contract *c)
     CHECK_EQ(contract_await(c, &send), sizeof data);
     CHECK(contract_filled(in, sizeof in, 0, 81));
     contract_close(c, &output);
-    CHECK_EQ(fcntl(STDOUT_FILENO, F_GETFL), flags);
+    CHECK_EQ(flags_of(STDOUT_FILENO), flags);
     contract_raw_close(replace(STDOUT_FILENO, old));
     contract_raw_close(old);
     contract_raw_close(ends[0]);
@@ -180,15 +200,6 @@ static int open_specimen(struct contract *c, unsigned n, enum weir_handle_kind *
     }
 }
 
-/* F_GETFL and F_GETFD of a descriptor, in one number. */
-static int flags_of(int fd)
-{
-    int status = fcntl(fd, F_GETFL), own = fcntl(fd, F_GETFD);
-    CHECK(status >= 0);
-    CHECK(own >= 0);
-    return status | own << 30;
-}
-
 static void kinds_are_found(struct contract *c)
 {
     static struct weir_handle handles[SPECIMENS], never;
@@ -226,10 +237,73 @@ static void adopt_keeps_the_flags(struct contract *c)
         CHECK_EQ(flags_of(fd), flags);
         weir_poll(&poll, &handles[n], WEIR_IN, 0, contract_done);
         some_turns(c);
-        CHECK_EQ(flags_of(fd), flags);
+        CHECK_EQ(flags_kept(fd), flags);
         contract_close(c, &handles[n]);
         CHECK(contract_fd_open(fd));
         CHECK_EQ(flags_of(fd), flags);
+        contract_raw_close(fd);
+    }
+}
+
+/* Who gets the signals of a description, which, and how it is set. */
+struct settings {
+    struct f_owner_ex owner;
+    int               flags, number;
+};
+
+static void settings_of(int fd, struct settings *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    settings->flags = fcntl(fd, F_GETFL);
+    settings->number = fcntl(fd, F_GETSIG);
+    CHECK(settings->flags >= 0);
+    CHECK(settings->number >= 0);
+    CHECK_EQ(fcntl(fd, F_GETOWN_EX, &settings->owner), 0);
+}
+
+/* Each bit of n: blocking or not; an owner; a signal; asynchronous, which what has no signals
+ * ignores. SIGWINCH harms nobody. */
+static void change_settings(int fd, unsigned n)
+{
+    struct f_owner_ex owner = {F_OWNER_PID, getpid()};
+    CHECK_EQ(fcntl(fd, F_SETFL, (n & 1 ? O_NONBLOCK : 0) | (n & 8 ? O_ASYNC : 0)), 0);
+    if (n & 2)
+        CHECK_EQ(fcntl(fd, F_SETOWN_EX, &owner), 0);
+    if (n & 4)
+        CHECK_EQ(fcntl(fd, F_SETSIG, SIGWINCH), 0);
+}
+
+/* A handle on the description was watched, with something pending when it is closed. */
+static void watch_for_a_while(struct contract *c, int fd)
+{
+    static struct weir_handle handle;
+    struct weir_op            in = {0}, out = {0};
+    CHECK_EQ(weir_adopt(&handle, c->loop, fd, WEIR_BORROWED), 0);
+    weir_poll(&in, &handle, WEIR_IN, WEIR_LEVEL, contract_done);
+    weir_poll(&out, &handle, WEIR_OUT, WEIR_ONESHOT, contract_done);
+    some_turns(c);
+    contract_close(c, &handle);
+    CHECK(weir_ended(&in));
+    CHECK(weir_ended(&out));
+}
+
+/* The description is the program's, also through another number or in another process. */
+static void description_is_as_before(struct contract *c)
+{
+    CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
+    for (unsigned n = 0; n < SPECIMENS * 16; n++) {
+        struct settings       before, after;
+        enum weir_handle_kind kind;
+        int                   fd = open_specimen(c, n / 16, &kind);
+        CHECK(fd >= 0);
+        change_settings(fd, n % 16);
+        settings_of(fd, &before);
+        watch_for_a_while(c, fd);
+        settings_of(fd, &after);
+        CHECK_EQ(after.flags, before.flags);
+        CHECK_EQ(after.number, before.number);
+        CHECK_EQ(after.owner.type, before.owner.type);
+        CHECK_EQ(after.owner.pid, before.owner.pid);
         contract_raw_close(fd);
     }
 }
@@ -246,10 +320,10 @@ static void adopted_blocking_ends_stay_blocking(struct contract        *c,
     weir_recv(&recv, &a, data, sizeof data, 0, contract_done);
     loop_turns(c);
     CHECK(contract_live(&recv));
-    CHECK_EQ(flags_of(fd), flags);
+    CHECK_EQ(flags_kept(fd), flags);
     contract_raw_send(peer, "x", 1);
     CHECK_EQ(contract_await(c, &recv), 1);
-    CHECK_EQ(flags_of(fd), flags);
+    CHECK_EQ(flags_kept(fd), flags);
     contract_raw_close(peer);
 }
 
@@ -388,6 +462,7 @@ const struct contract_case contract_cases[] = {
     {"stdout_pipe_full_does_not_block", stdout_pipe_full_does_not_block, 0},
     {"kinds_are_found", kinds_are_found, 0},
     {"adopt_keeps_the_flags", adopt_keeps_the_flags, 0},
+    {"description_is_as_before", description_is_as_before, 0},
     {"adopted_blocking_socket_stays_blocking", adopted_blocking_socket_stays_blocking, 0},
     {"adopted_blocking_pipe_stays_blocking", adopted_blocking_pipe_stays_blocking, 0},
     ALL_CASES(borrowed_stays_open, 0),
