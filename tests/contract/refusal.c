@@ -2,7 +2,10 @@
 /* refusal.c - mechanisms that are denied, rings that are too small: what weir says, and does
  * instead. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "contract.h"
@@ -224,6 +227,46 @@ static void cq_overflow_none_lost(struct contract *c)
     close_pairs(c, &p);
 }
 
+/* Queued signals are counted against a limit, that of all processes of a user; what finds no room
+ * must not be forgotten. */
+static void signal_queue_full_none_lost(struct contract *c)
+{
+    static struct pairs p;
+    struct rlimit       limit;
+    CHECK_EQ(getrlimit(RLIMIT_SIGPENDING, &limit), 0);
+    open_small(c, &p);
+    for (int lap = 0; lap < 10; lap++) {
+        limit.rlim_cur = lap % 2 ? 0 : 5;
+        CHECK_EQ(setrlimit(RLIMIT_SIGPENDING, &limit), 0);
+        for (int i = 0; i < PAIRS; i++)
+            weir_recv(&p.recvs[i], &p.handles[i], &p.bytes[i], 1, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        for (int i = 0; i < PAIRS; i++)
+            contract_raw_send(p.peers[i], "y", 1);
+        contract_run(c);
+        for (int i = 0; i < PAIRS; i++) {
+            CHECK_RESULT(&p.recvs[i], 1);
+            CHECK_EQ(p.bytes[i], 'y');
+            p.bytes[i] = 0;
+        }
+    }
+    close_pairs(c, &p);
+}
+
+/* A process that handles every real-time signal itself leaves none to weir. */
+static void realtime_signals_all_taken(struct contract *c)
+{
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        CHECK(signal(number, SIG_IGN) != SIG_ERR);
+    check_denied(c, "sigio", WEIR_EBUSY, "real-time signal");
+}
+
+static void signals_for_descriptors_denied(struct contract *c)
+{
+    contract_deny_when(SYS_fcntl, 1, F_SETSIG, EPERM);
+    check_denied(c, "sigio", WEIR_EPERM, "F_SETSIG");
+}
+
 /* Each of these opens its loops with options of its own. */
 const struct contract_case contract_cases[] = {
     {"uring_eperm", uring_eperm, CONTRACT_OWN_LOOP},
@@ -232,7 +275,10 @@ const struct contract_case contract_cases[] = {
     {"op_missing", op_missing, CONTRACT_OWN_LOOP},
     {"epoll_denied", epoll_denied, CONTRACT_OWN_LOOP},
     {"all_denied_clear_error", all_denied_clear_error, CONTRACT_OWN_LOOP},
+    {"realtime_signals_all_taken", realtime_signals_all_taken, CONTRACT_OWN_LOOP},
+    {"signals_for_descriptors_denied", signals_for_descriptors_denied, CONTRACT_OWN_LOOP},
     {"sq_full", sq_full, CONTRACT_OWN_LOOP},
     {"cq_overflow_none_lost", cq_overflow_none_lost, CONTRACT_OWN_LOOP},
+    {"signal_queue_full_none_lost", signal_queue_full_none_lost, CONTRACT_OWN_LOOP},
     {0},
 };
