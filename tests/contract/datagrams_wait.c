@@ -399,6 +399,40 @@ static void bad_memory_is_efault(struct contract *c)
     close_both(c, &a, &b);
 }
 
+/* What weir_query() denies is refused without an attempt, and nothing else is. */
+static void query_tells_of_messages(struct contract *c)
+{
+    struct weir_handle handles[5] = {{0}};
+    struct weir_op     op = {0};
+    struct weir_buf    piece;
+    char               byte;
+    struct weir_msg    message = message_of(&piece, &byte, 1);
+    contract_tcp_pair(c, &handles[0], &handles[1]);
+    contract_pipe_pair(c, &handles[2], &handles[3]);
+    udp_handle(c, &handles[4]);
+    for (int i = 0; i < 5; i++)
+        for (int batch = 0; batch < 2; batch++) {
+            if (batch)
+                weir_recv_batch(&op, &handles[i], &message, 1, 0, contract_done);
+            else
+                weir_recv_msg(&op, &handles[i], &message, 0, contract_done);
+            weir_run(c->loop, WEIR_NOWAIT);
+            int support = weir_query(c->engine, (enum weir_op_kind)op.kind,
+                                     weir_handle_kind(&handles[i]));
+            CHECK_EQ(weir_ended(&op), support == WEIR_SUPPORT_NO);
+            if (support == WEIR_SUPPORT_NO)
+                CHECK_EQ(op.served, WEIR_SERVED_NOT);
+            weir_cancel(&op);
+            contract_await(c, &op);
+        }
+    CHECK(weir_query(c->engine, WEIR_OP_SEND_MSG, WEIR_HANDLE_STREAM) != WEIR_SUPPORT_NO);
+    CHECK(weir_query(c->engine, WEIR_OP_SEND_BATCH, WEIR_HANDLE_DATAGRAM) != WEIR_SUPPORT_NO);
+    CHECK(weir_query(c->engine, WEIR_OP_CONNECT, WEIR_HANDLE_DATAGRAM) != WEIR_SUPPORT_NO);
+    CHECK_EQ(weir_query(c->engine, WEIR_OP_SEND_BATCH, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NO);
+    for (int i = 0; i < 5; i++)
+        contract_close(c, &handles[i]);
+}
+
 const struct contract_case contract_cases[] = {
     {"two_receivers_in_order", two_receivers_in_order, 0},
     {"many_in_order", many_in_order, 0},
@@ -412,6 +446,7 @@ const struct contract_case contract_cases[] = {
     {"sequenced_connections_are_messages", sequenced_connections_are_messages, 0},
     {"wrong_messages_are_refused", wrong_messages_are_refused, 0},
     {"unknown_flags_are_refused", unknown_flags_are_refused, 0},
+    {"query_tells_of_messages", query_tells_of_messages, 0},
     {"bad_memory_is_efault", bad_memory_is_efault, 0},
     {0},
 };
