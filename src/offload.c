@@ -114,7 +114,7 @@ static int lane_grow(struct weir_loop *loop, struct lane *lane, unsigned waiting
 {
     if (lane->idle >= waiting || lane->count == lane->most)
         return 0;
-    int error = os_thread_start(work, lane, &lane->threads[lane->count]);
+    int error = os_thread_start(work, lane, 0, &lane->threads[lane->count]);
     if (error) {
         loop_log(loop, WEIR_LOG_WARNING, "A worker thread cannot be started: %s; %u run.",
                  weir_error_text(error), lane->count);

@@ -5,15 +5,18 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../base/annotate.h"
 #include "linux_compat.h"
 #include "os.h"
 
@@ -43,6 +46,18 @@ void os_notifier_clear(int end)
     while (taken < 0 && errno == EINTR);
 }
 
+int os_gather_open(void)
+{
+    int gather = epoll_create1(EPOLL_CLOEXEC);
+    return gather < 0 ? -errno : gather;
+}
+
+int os_gather_add(int gather, int descriptor)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
+    return epoll_ctl(gather, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
+}
+
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
 int os_socket(int family, int type)
@@ -55,6 +70,18 @@ int os_accept(int listener)
 {
     int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+/* To the thread sanitizer, the C library's connect makes the descriptor anew; but another thread
+ * may wait on it meanwhile, to receive. It does not see the system call. */
+int os_connect(int descriptor, const void *address, size_t length)
+{
+#if defined(UNDER_TSAN)
+    long result = syscall(SYS_connect, descriptor, address, (socklen_t)length);
+#else
+    int result = connect(descriptor, address, (socklen_t)length);
+#endif
+    return result < 0 ? -errno : 0;
 }
 
 int os_pipe(int ends[2])

@@ -62,11 +62,14 @@ void os_realtime_give(int number);
 int     os_notifier_open(int ends[2]);
 void    os_notifier_tell(int end);
 void    os_notifier_clear(int end);
+int     os_gather_open(void); /* a descriptor that is readable while one of those in it is */
+int     os_gather_add(int gather, int descriptor);
 int     os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked);
 int     os_signals_take(int descriptor);
 int     os_socket(int family, int type); /* close-on-exec, non-blocking; or WEIR_E* */
 int     os_accept(int listener);         /* the same */
 int     os_pipe(int ends[2]);            /* the same */
+int     os_connect(int descriptor, const void *address, size_t length); /* 0 or WEIR_E* */
 int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
 int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
 int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count);
@@ -82,7 +85,8 @@ int64_t os_stat_time(const struct stat *stat, enum os_stat_time which); /* ns si
 int      posix_open_flags(unsigned mode);
 unsigned posix_open_permissions(unsigned mode);
 
-/* Starts a thread with every signal blocked. 0 or WEIR_E*. */
-int os_thread_start(void *(*run)(void *), void *argument, pthread_t *thread);
+/* Starts a thread with every signal blocked. stack: bytes, 0 for the system's usual; where the
+ * thread would not fit into so few, it gets the usual too. 0 or WEIR_E*. */
+int os_thread_start(void *(*run)(void *), void *argument, size_t stack, pthread_t *thread);
 
 #endif

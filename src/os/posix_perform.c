@@ -149,8 +149,7 @@ static int64_t connect_begin(struct weir_op *op)
     bool blocks = before >= 0 && !(before & O_NONBLOCK);
     if (blocks)
         fcntl(descriptor, F_SETFL, before | O_NONBLOCK);
-    int64_t result = told(
-        connect(descriptor, op->in.arg.address.data, (socklen_t)op->in.arg.address.length));
+    int64_t result = os_connect(descriptor, op->in.arg.address.data, op->in.arg.address.length);
     if (blocks)
         fcntl(descriptor, F_SETFL, before);
     if (result == WEIR_EINPROGRESS || result == WEIR_EINTR) {
@@ -172,8 +171,8 @@ static int64_t perform_connect(struct weir_op *op)
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
     if (!error) /* Linux keeps the socket "connecting" until it is called again */
-        (void)connect(op->handle->in.descriptor, op->in.arg.address.data,
-                      (socklen_t)op->in.arg.address.length);
+        (void)os_connect(op->handle->in.descriptor, op->in.arg.address.data,
+                         op->in.arg.address.length);
     return -error;
 }
 

@@ -27,12 +27,28 @@ void os_watch_forks(void)
     pthread_once(&generation_once, watch_forks);
 }
 
-int os_thread_start(void *(*run)(void *), void *argument, pthread_t *thread)
+/* The C library puts what is _Thread_local into the stack as well, so that a program with much of
+ * it needs more than was asked for: EINVAL, pthread_create(3). */
+static int create(void *(*run)(void *), void *argument, size_t stack, pthread_t *thread)
+{
+    pthread_attr_t attributes;
+    int            error = pthread_attr_init(&attributes);
+    if (error)
+        return error;
+    error = pthread_attr_setstacksize(&attributes, stack);
+    if (!error)
+        error = pthread_create(thread, &attributes, run, argument);
+    pthread_attr_destroy(&attributes);
+    return error == EINVAL ? pthread_create(thread, NULL, run, argument) : error;
+}
+
+int os_thread_start(void *(*run)(void *), void *argument, size_t stack, pthread_t *thread)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(thread, NULL, run, argument);
+    int error = stack ? create(run, argument, stack, thread)
+                      : pthread_create(thread, NULL, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
 }
