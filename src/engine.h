@@ -107,6 +107,8 @@ struct engine {
     enum started (*start)(struct weir_loop *loop, struct weir_op *op);
     /* Asks an op that it has to end; it still ends once. */
     void (*cancel)(struct weir_loop *loop, struct weir_op *op);
+    /* Optional: an op with in.engine set has ended, directly before its done(). */
+    void (*ended)(struct weir_loop *loop, struct weir_op *op);
     /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or
      * WEIR_E*, with which the waiting ops of the handle end. */
     int (*watch)(struct weir_loop *loop, struct weir_handle *handle);
@@ -251,6 +253,10 @@ void loop_ask(struct weir_loop *loop, struct weir_op *op);
 /* A worker's call came back; any thread. */
 void loop_worked(struct weir_loop *loop, struct weir_op *op);
 
+/* Whether it is the poll of the descriptor that tells signals, which may have to be asked on the
+ * thread that the signals were sent to: signalfd(2). */
+bool loop_awaits_signals(const struct weir_loop *loop, const struct weir_op *op);
+
 /* Writes the sentence of a refusal, with the error's name; returns the error. */
 int loop_refuse(char *reason, int error, const char *sentence);
 
@@ -286,6 +292,10 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle);
 unsigned ready_interest(const struct weir_handle *handle);
 
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits);
+
+/* Whether no mechanism can announce it: the call itself begins it, or says that it makes no sense
+ * here. */
+bool ready_begins_with_call(const struct weir_op *op);
 
 /* ---- offload.c: worker lanes ----------------------------------------------------------------- */
 

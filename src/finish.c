@@ -241,6 +241,8 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
         abandon_open(loop, op);
     if (op->in.holds && !(op->in.holds & HOLDS_NOTHING))
         release_direction(loop, handle, op->in.holds);
+    if (loop->engine->ended && op->in.engine)
+        loop->engine->ended(loop, op);
     op->state = OP_ENDED;
     loop->pending--;
     if (op->flags & WEIR_BACKGROUND)

@@ -87,9 +87,7 @@ static enum started start_file(struct weir_loop *loop, struct weir_op *op)
     return STARTED_DONE;
 }
 
-/* What no mechanism can announce: the call itself begins it, or says that it makes no sense
- * here. */
-static bool begins_with_call(const struct weir_op *op)
+bool ready_begins_with_call(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
     bool                      listens = handle->in.kind == WEIR_HANDLE_LISTENER;
@@ -109,7 +107,7 @@ static bool begins_with_call(const struct weir_op *op)
 static enum started start_stream(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    if (begins_with_call(op) || (handle->in.hint & op->in.holds)) {
+    if (ready_begins_with_call(op) || (handle->in.hint & op->in.holds)) {
         int64_t result = attempt(loop, op);
         if (result == WEIR_ENOTSUP)
             return STARTED_OFFLOAD;

@@ -162,6 +162,11 @@ bool signal_is_internal(const struct weir_loop *loop, const struct weir_op *op)
     return loop->signals && op == &loop->signals->watch;
 }
 
+bool loop_awaits_signals(const struct weir_loop *loop, const struct weir_op *op)
+{
+    return signal_is_internal(loop, op);
+}
+
 bool signal_is_internal_handle(const struct weir_loop *loop, const struct weir_handle *handle)
 {
     return loop->signals && handle == &loop->signals->handle;
