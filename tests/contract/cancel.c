@@ -538,6 +538,7 @@ static void partial_send(struct contract *c)
     weir_send(&send, &handle, data, length, WEIR_ALL, contract_done);
     for (int i = 0; i < 10; i++)
         CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_until_moved(c, peer);
     CHECK_EQ(weir_cancel(&send), 0);
     int64_t result = contract_await(c, &send);
     CHECK(result > 0);
@@ -562,6 +563,7 @@ static void partial_recv(struct contract *c)
     weir_recv(&recv, &handle, bytes, sizeof bytes, WEIR_ALL, contract_done);
     for (int i = 0; i < 3; i++)
         CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_until_taken(c, &handle);
     CHECK_EQ(weir_cancel(&recv), 0);
     CHECK_EQ(contract_await(c, &recv), 10);
     CHECK_EQ(recv.error, WEIR_ECANCELED);

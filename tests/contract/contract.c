@@ -103,6 +103,22 @@ void contract_until(struct contract *c, const int *count, int at_least)
     }
 }
 
+void contract_until_taken(struct contract *c, const struct weir_handle *handle)
+{
+    while (contract_raw_readable((int)weir_handle_os(handle), 0)) {
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+        contract_breathe();
+    }
+}
+
+void contract_until_moved(struct contract *c, int fd)
+{
+    while (!contract_raw_readable(fd, 0)) {
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+        contract_breathe();
+    }
+}
+
 void contract_close(struct contract *c, struct weir_handle *handle)
 {
     CHECK_EQ(weir_close(handle, NULL), 0);

@@ -100,6 +100,12 @@ int64_t contract_await(struct contract *c, struct weir_op *op);
 /* weir_run(WEIR_ONCE) until *flag is not 0; for what callbacks count. */
 void contract_until(struct contract *c, const int *count, int at_least);
 
+/* Turns until the op that receives on this handle has taken all that is there; until the op whose
+ * bytes come out at fd, a plain peer's, has moved some. An engine may leave both to other threads,
+ * so that no number of turns is enough. */
+void contract_until_taken(struct contract *c, const struct weir_handle *handle);
+void contract_until_moved(struct contract *c, int fd);
+
 /* weir_close() and waiting for its on_closed(). */
 void contract_close(struct contract *c, struct weir_handle *handle);
 

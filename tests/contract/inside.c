@@ -122,7 +122,9 @@ static void query_tells_how_ops_are_served(struct contract *c)
             int support = weir_query(c->engine, (enum weir_op_kind)op, (enum weir_handle_kind)kind);
             CHECK(support >= WEIR_SUPPORT_NO && support <= WEIR_SUPPORT_AT_ONCE);
         }
-    CHECK_EQ(weir_query(c->engine, WEIR_OP_RECV, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NATIVE);
+    int  support = weir_query(c->engine, WEIR_OP_RECV, WEIR_HANDLE_STREAM);
+    bool offloads = support == WEIR_SUPPORT_OFFLOADED;
+    CHECK(offloads || support == WEIR_SUPPORT_NATIVE);
     CHECK_EQ(weir_query(c->engine, WEIR_OP_ACCEPT, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NO);
     CHECK_EQ(weir_query(c->engine, WEIR_OP_WORK, WEIR_HANDLE_NONE), WEIR_SUPPORT_OFFLOADED);
     contract_tcp_pair(c, &a, &b);
@@ -131,7 +133,9 @@ static void query_tells_how_ops_are_served(struct contract *c)
     CHECK_EQ(weir_try_send(&a, "x", 1, 0), 1);
     CHECK_EQ(contract_await(c, &recv), 1);
     bool completes = !strcmp(c->engine, "io_uring");
-    CHECK_EQ(recv.served, completes ? WEIR_SERVED_KERNEL : WEIR_SERVED_READY);
+    CHECK_EQ(recv.served, offloads    ? WEIR_SERVED_WORKER
+                          : completes ? WEIR_SERVED_KERNEL
+                                      : WEIR_SERVED_READY);
     weir_work(&work, c->loop, (weir_work_call *)NULL, 0, contract_done);
     CHECK_EQ(contract_await(c, &work), WEIR_EINVAL);
     CHECK_EQ(work.served, WEIR_SERVED_NOT);
@@ -482,12 +486,16 @@ static unsigned run_short_of_memory(struct contract *c, unsigned nth)
     weir_work(&work, c->loop, return_7, 0, contract_done);
     weir_signal(&signal_op, c->loop, 10, 0, contract_done);
     weir_deadline(&signal_op, 1);
+    contract_await(c, &send);
+    if (send.result < 0) /* nothing will come */
+        weir_cancel(&recv);
     contract_run(c);
     contract_heap_fail(0, false);
     calls = contract_heap().calls - calls;
     for (int i = 0; i < 100; i++)
         CHECK(ops[i].result == 0 || ops[i].result == WEIR_ENOMEM);
-    CHECK(recv.result == 1 || recv.result == WEIR_ENOMEM);
+    CHECK(recv.result == 1 || recv.result == WEIR_ENOMEM ||
+          (recv.result == WEIR_ECANCELED && send.result < 0));
     CHECK(send.result == 1 || send.result == WEIR_ENOMEM);
     CHECK(work.result == 7 || work.result == WEIR_ENOMEM);
     CHECK(signal_op.result == WEIR_EDEADLINE || signal_op.result == WEIR_ENOMEM);
@@ -595,15 +603,16 @@ static void file_workers_are_bounded(struct contract *c)
     struct weir_handle  a = {0}, b = {0};
     struct weir_op      ops[16] = {{0}};
     struct weir_stat    stat[16];
-    struct weir_stats   stats;
+    struct weir_stats   stats, before;
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
     contract_unix_pair(c, &a, &b);
+    weir_loop_stats(c->loop, &before);
     for (int i = 0; i < 16; i++)
         weir_fstat(&ops[i], &a, &stat[i], 0, contract_done);
     contract_run(c);
     weir_loop_stats(c->loop, &stats);
-    CHECK_EQ(stats.workers, 1);
+    CHECK_EQ(stats.workers, before.workers + 1);
     CHECK_EQ(stats.served[WEIR_SERVED_WORKER], 16);
     contract_close(c, &a);
     contract_close(c, &b);

@@ -206,9 +206,20 @@ static void forget_and_open(struct contract *c)
     contract_loop_close(c, c->loop);
 }
 
+/* The child takes the stacks of the parent's threads for its own, and the sanitizer, which does not
+ * know that those are not there, ends it. */
+static void child_may_start_threads(struct contract *c)
+{
+    struct weir_stats stats;
+    weir_loop_stats(c->loop, &stats);
+    if (stats.workers && contract_sanitized("thread"))
+        SKIP("the thread sanitizer cannot follow threads that a forked child starts");
+}
+
 static void fork_new_loop(struct contract *c)
 {
     struct family f = {.byte = 0};
+    child_may_start_threads(c);
     CHECK_EQ(weir_loop_forget(c->loop), WEIR_EINVAL); /* it was not inherited */
     family_begin(c, &f);
     contract_in_fork(c, forget_and_open);
@@ -230,6 +241,7 @@ static void open_beside(struct contract *c)
 static void fork_loop_beside_the_inherited(struct contract *c)
 {
     struct family f = {.byte = 0};
+    child_may_start_threads(c);
     family_begin(c, &f);
     contract_in_fork(c, open_beside);
     family_goes_on(c, &f);

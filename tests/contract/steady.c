@@ -32,7 +32,7 @@ static void check_no_calls(struct calls since)
 struct echo {
     struct weir_handle server, client;
     struct weir_op     server_recv, server_send, client_recv, client_send;
-    char               server_data[256], client_data[256];
+    char               server_data[256], client_data[256], client_back[256];
     unsigned           laps;
 };
 
@@ -68,9 +68,9 @@ static void echo_laps(struct contract *c, struct echo *e, unsigned laps)
     for (unsigned i = 0; i < laps; i++) {
         weir_send(&e->client_send, &e->client, e->client_data, sizeof e->client_data, WEIR_ALL,
                   contract_done);
-        weir_recv(&e->client_recv, &e->client, e->client_data, sizeof e->client_data, WEIR_ALL,
+        weir_recv(&e->client_recv, &e->client, e->client_back, sizeof e->client_back, WEIR_ALL,
                   contract_done);
-        CHECK_EQ(contract_await(c, &e->client_recv), (int64_t)sizeof e->client_data);
+        CHECK_EQ(contract_await(c, &e->client_recv), (int64_t)sizeof e->client_back);
         CHECK_EQ(contract_await(c, &e->client_send), (int64_t)sizeof e->client_data);
     }
 }

@@ -107,6 +107,7 @@ static void end_early(struct contract *c, const struct transport *transport, boo
     contract_raw_send(peer, "sixsix", 6);
     weir_recv(&recv, &a, data, sizeof data, WEIR_ALL, contract_done);
     some_turns(c);
+    contract_until_taken(c, &a);
     if (by_deadline)
         weir_deadline(&recv, WEIR_MILLISECOND);
     else
