@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll, engine_select, engine_spin;
+extern const struct engine engine_poll, engine_select, engine_spin, engine_threads;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
 extern const struct engine engine_sigio;
@@ -37,7 +37,7 @@ static const struct known known[] = {
     {"poll", "readiness", &engine_poll, NULL},
     {"select", "readiness", &engine_select, NULL},
     {"linux-aio", "completion", NULL, LATER},
-    {"threads", "threads", NULL, LATER},
+    {"threads", "threads", &engine_threads, NULL},
     {"posix-aio", "completion", NULL, LATER},
     {"sigio", "readiness", ON_LINUX(engine_sigio)},
     {"spin", "readiness", &engine_spin, NULL},
