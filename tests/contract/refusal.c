@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -267,6 +268,224 @@ static void signals_for_descriptors_denied(struct contract *c)
     check_denied(c, "sigio", WEIR_EPERM, "F_SETSIG");
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * Threads. An engine that tells of the feature THREAD_PER_OP needs one for each op that waits; the
+ * others must not mind.
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { CAP = 4, ASKED = 7 };
+
+static bool needs_threads(const struct weir_loop *loop)
+{
+    struct weir_feature features[16];
+    int                 count = weir_loop_features(loop, features, 16);
+    CHECK(count >= 0 && count <= 16);
+    for (int i = 0; i < count; i++)
+        if (!strcmp(features[i].name, "THREAD_PER_OP"))
+            return features[i].used;
+    return false;
+}
+
+struct crowd {
+    struct weir_handle handles[ASKED];
+    struct weir_op     ops[ASKED];
+    char               bytes[ASKED][2];
+    int                peers[ASKED];
+    char               log[1024];
+    unsigned           sentences;
+};
+
+static void note_sentence(void *user, enum weir_log_level level, const char *sentence)
+{
+    struct crowd *crowd = user;
+    if (level != WEIR_LOG_WARNING)
+        return;
+    crowd->sentences++;
+    snprintf(crowd->log, sizeof crowd->log, "%s", sentence);
+}
+
+static void crowd_open(struct contract *c, struct crowd *crowd, unsigned threads_max)
+{
+    struct weir_options options = {
+        .threads_max = threads_max, .log = note_sentence, .log_user = crowd};
+    memset(crowd, 0, sizeof *crowd);
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    for (int i = 0; i < ASKED; i++)
+        crowd->peers[i] = contract_unix_peer(c, &crowd->handles[i]);
+}
+
+static void crowd_recv(struct crowd *crowd, int i)
+{
+    weir_recv(&crowd->ops[i], &crowd->handles[i], crowd->bytes[i], 2, WEIR_ALL, contract_done);
+}
+
+/* Ops from..to-1 are live and do their work; what came half before goes on. */
+static void crowd_ends(struct contract *c, struct crowd *crowd, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        CHECK(contract_live(&crowd->ops[i]));
+        contract_raw_send(crowd->peers[i], "x", 1);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        contract_raw_send(crowd->peers[i], "y", 1);
+    }
+    for (int i = from; i < to; i++) {
+        CHECK_EQ(contract_await(c, &crowd->ops[i]), 2);
+        CHECK(crowd->bytes[i][0] == 'x' && crowd->bytes[i][1] == 'y');
+    }
+}
+
+static void crowd_close(struct contract *c, struct crowd *crowd)
+{
+    for (int i = 0; i < ASKED; i++) {
+        CHECK_EQ(weir_close(&crowd->handles[i], contract_closed), 0);
+        contract_raw_close(crowd->peers[i]);
+    }
+    contract_run(c);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+}
+
+/* What needs no thread of its own goes on while every thread is taken. */
+static void check_rest_works(struct contract *c, struct weir_handle *handle)
+{
+    struct weir_op   timer = {0}, number = {0}, fstat = {0};
+    struct weir_stat stat;
+    weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
+    CHECK_EQ(contract_await(c, &timer), 0);
+    weir_signal(&number, c->loop, SIGUSR1, 0, contract_done);
+    CHECK_EQ(raise(SIGUSR1), 0);
+    CHECK_EQ(contract_await(c, &number), SIGUSR1);
+    weir_fstat(&fstat, handle, &stat, 0, contract_done);
+    CHECK_EQ(contract_await(c, &fstat), 0);
+    CHECK_EQ(weir_try_send(handle, "z", 1, 0), 1);
+}
+
+static void threads_cap_refuses_at_the_op(struct contract *c)
+{
+    static struct crowd crowd;
+    crowd_open(c, &crowd, CAP);
+    int held = needs_threads(c->loop) ? CAP : ASKED;
+    for (int lap = 0; lap < 3; lap++) {
+        for (int i = 0; i < ASKED; i++)
+            crowd_recv(&crowd, i);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        for (int i = held; i < ASKED; i++) {
+            CHECK_EQ(contract_await(c, &crowd.ops[i]), WEIR_EAGAIN);
+            CHECK_EQ(crowd.ops[i].error, WEIR_EAGAIN);
+            CHECK_EQ(crowd.ops[i].served, WEIR_SERVED_NOT);
+        }
+        check_rest_works(c, &crowd.handles[0]);
+        crowd_ends(c, &crowd, 0, held);
+    }
+    if (held == CAP) {
+        CHECK_EQ(crowd.sentences, 3); /* once for those that were refused one after the other */
+        CHECK(strstr(crowd.log, "threads_max") && strstr(crowd.log, "recv"));
+    } else {
+        CHECK_EQ(crowd.sentences, 0);
+    }
+    crowd_close(c, &crowd);
+}
+
+/* An op that tells more than once keeps its thread in between. */
+static struct {
+    struct crowd   crowd;
+    struct weir_op poll;
+    int            told;
+} polled;
+
+static void tell_and_crowd(struct weir_op *op)
+{
+    if (op->result < 0)
+        return;
+    CHECK_EQ(op->result, WEIR_IN);
+    if (polled.told++ == 0)
+        for (int i = 1; i < ASKED; i++)
+            crowd_recv(&polled.crowd, i);
+}
+
+static void capped_poll_is_told_again(struct contract *c)
+{
+    polled.told = 0;
+    crowd_open(c, &polled.crowd, CAP);
+    int held = needs_threads(c->loop) ? CAP : ASKED;
+    weir_poll(&polled.poll, &polled.crowd.handles[0], WEIR_IN, WEIR_LEVEL, tell_and_crowd);
+    contract_raw_send(polled.crowd.peers[0], "x", 1);
+    contract_until(c, &polled.told, 10);
+    for (int i = held; i < ASKED; i++)
+        CHECK_EQ(contract_await(c, &polled.crowd.ops[i]), WEIR_EAGAIN);
+    CHECK_EQ(weir_cancel(&polled.poll), 0);
+    CHECK_EQ(contract_await(c, &polled.poll), WEIR_ECANCELED);
+    crowd_ends(c, &polled.crowd, 1, held);
+    crowd_close(c, &polled.crowd);
+}
+
+/* First in mid-life, since it cannot be taken back; then a loop that never had a thread. */
+static void thread_creation_denied_before_and_after(struct contract *c)
+{
+    static struct crowd            crowd;
+    static struct weir_engine_info engines[ENGINES];
+    struct weir_options            options = {.engine = c->engine};
+    crowd_open(c, &crowd, 0);
+    bool needs = needs_threads(c->loop);
+    for (int i = 0; i < 3; i++)
+        crowd_recv(&crowd, i);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_deny_threads();
+    int held = needs ? 3 : ASKED;
+    for (int lap = 0; lap < 2; lap++) {
+        for (int i = lap ? 0 : 3; i < ASKED; i++)
+            crowd_recv(&crowd, i);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        for (int i = held; i < ASKED; i++)
+            CHECK_EQ(contract_await(c, &crowd.ops[i]), WEIR_EAGAIN);
+        crowd_ends(c, &crowd, 0, held);
+    }
+    CHECK_EQ(crowd.sentences, needs ? 2 : 0);
+    crowd_close(c, &crowd);
+
+    int                            count = weir_engine_list(engines, ENGINES);
+    const struct weir_engine_info *info = find_engine(engines, count, c->engine);
+    CHECK_EQ(info->refused, needs ? WEIR_EAGAIN : 0);
+    CHECK(!needs || strstr(info->reason, "thread"));
+    if (needs)
+        CHECK_EQ(weir_loop_open(&c->loop, &options), WEIR_ENOENGINE);
+    else
+        check_works(c, c->engine);
+    CHECK(c->loop == NULL);
+    check_works(c, NULL);
+}
+
+/* A thread that waits needs a descriptor by which it is ended. Where there is none, the op is told;
+ * an accept waits for one, as the contract says. */
+static void threads_without_descriptors(struct contract *c)
+{
+    static struct crowd       crowd;
+    static struct weir_handle listener, accepted;
+    struct weir_op            accept = {0};
+    crowd_open(c, &crowd, 0);
+    bool     needs = needs_threads(c->loop);
+    uint16_t port = contract_listen_any(c, &listener);
+    int      client = contract_raw_connect(port);
+    crowd_recv(&crowd, 0);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_fd_exhaust(c, 0);
+    crowd_recv(&crowd, 1);
+    weir_accept(&accept, &listener, &accepted, 0, contract_done);
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    CHECK(contract_live(&accept));
+    CHECK_EQ(contract_live(&crowd.ops[1]), !needs);
+    if (needs)
+        CHECK_RESULT(&crowd.ops[1], WEIR_EMFILE);
+    crowd_ends(c, &crowd, 0, needs ? 1 : 2);
+    contract_fd_release(c);
+    CHECK_EQ(contract_await(c, &accept), 0);
+    contract_close(c, &accepted);
+    contract_close(c, &listener);
+    contract_raw_close(client);
+    crowd_close(c, &crowd);
+}
+
 /* Each of these opens its loops with options of its own. */
 const struct contract_case contract_cases[] = {
     {"uring_eperm", uring_eperm, CONTRACT_OWN_LOOP},
@@ -280,5 +499,10 @@ const struct contract_case contract_cases[] = {
     {"sq_full", sq_full, CONTRACT_OWN_LOOP},
     {"cq_overflow_none_lost", cq_overflow_none_lost, CONTRACT_OWN_LOOP},
     {"signal_queue_full_none_lost", signal_queue_full_none_lost, CONTRACT_OWN_LOOP},
+    {"threads_cap_refuses_at_the_op", threads_cap_refuses_at_the_op, CONTRACT_OWN_LOOP},
+    {"capped_poll_is_told_again", capped_poll_is_told_again, CONTRACT_OWN_LOOP},
+    {"thread_creation_denied_before_and_after", thread_creation_denied_before_and_after,
+     CONTRACT_OWN_LOOP},
+    {"threads_without_descriptors", threads_without_descriptors, CONTRACT_OWN_LOOP},
     {0},
 };

@@ -53,6 +53,45 @@ static void sigint_is_an_op(struct contract *c)
     CHECK_EQ(contract_await(c, &terminate), SIGTERM);
 }
 
+/* Also one that was sent to this thread alone. */
+static void signal_to_the_thread_is_delivered(struct contract *c)
+{
+    struct weir_op op = {0};
+    for (int lap = 0; lap < 3; lap++) {
+        weir_signal(&op, c->loop, SIGUSR1, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1), 0);
+        CHECK_EQ(contract_await(c, &op), SIGUSR1);
+    }
+    check_unblocked(c, SIGUSR1);
+}
+
+/* An outer loop sleeps, where it can, on the loop's descriptor: a signal wakes it, whether the
+ * signal op was there before the descriptor was asked for or not. */
+static void signal_while_embedded_is_seen(struct contract *c)
+{
+    struct weir_op op = {0};
+    weir_signal(&op, c->loop, SIGUSR1, 0, contract_done);
+    for (int lap = 0; lap < 4; lap++) {
+        int fd = (int)weir_loop_fd(c->loop);
+        CHECK(fd >= 0 || fd == WEIR_ENOTSUP);
+        while (weir_loop_timeout(c->loop) == 0)
+            CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        if (lap % 2)
+            CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1), 0);
+        else
+            send_self(SIGUSR1);
+        while (!weir_ended(&op)) {
+            CHECK(fd < 0 || weir_loop_timeout(c->loop) == 0 || contract_raw_readable(fd, 20000));
+            CHECK(weir_run(c->loop, fd < 0 ? WEIR_ONCE : WEIR_NOWAIT) >= 0);
+        }
+        CHECK_RESULT(&op, SIGUSR1);
+        weir_signal(&op, c->loop, SIGUSR1, 0, contract_done);
+    }
+    CHECK_EQ(weir_cancel(&op), 0);
+    contract_run(c);
+}
+
 struct counted {
     int told, last;
 };
@@ -193,6 +232,8 @@ static void background_signal_does_not_hold(struct contract *c)
 
 const struct contract_case contract_cases[] = {
     {"signal_is_delivered", signal_is_delivered, 0},
+    {"signal_to_the_thread_is_delivered", signal_to_the_thread_is_delivered, 0},
+    {"signal_while_embedded_is_seen", signal_while_embedded_is_seen, 0},
     {"sigint_is_an_op", sigint_is_an_op, 0},
     {"multishot_tells_each", multishot_tells_each, 0},
     {"queued_signals_are_all_told", queued_signals_are_all_told, 0},

@@ -531,7 +531,36 @@ static void many_streams_each_in_order(struct contract *c, const struct transpor
 }
 OVER_ALL(many_streams_each_in_order)
 
+/* However many receives wait, the send that one of them waits for is made: an engine that had a
+ * queue, and fewer to serve it than ops that wait, would stand still. */
+static void waiting_receives_hold_up_no_send(struct contract *c)
+{
+    unsigned count = contract_count(200);
+    count = count < 10 ? 10 : count;
+    struct weir_handle *handles = calloc(2 * (size_t)count, sizeof *handles);
+    struct weir_op     *recvs = calloc(count, sizeof *recvs), send = {0};
+    char               *bytes = calloc(count, 1);
+    CHECK(handles && recvs && bytes);
+    for (unsigned i = 0; i < count; i++) {
+        contract_unix_pair(c, &handles[2 * i], &handles[2 * i + 1]);
+        weir_recv(&recvs[i], &handles[2 * i], &bytes[i], 1, 0, contract_done);
+    }
+    some_turns(c);
+    for (unsigned i = count; i-- > 0;) {
+        CHECK(contract_live(&recvs[i]));
+        weir_send(&send, &handles[2 * i + 1], "x", 1, 0, contract_done);
+        CHECK_EQ(contract_await(c, &recvs[i]), 1);
+        CHECK_EQ(contract_await(c, &send), 1);
+    }
+    for (unsigned i = 0; i < 2 * count; i++)
+        contract_close(c, &handles[i]);
+    free(handles);
+    free(recvs);
+    free(bytes);
+}
+
 const struct contract_case contract_cases[] = {
+    {"waiting_receives_hold_up_no_send", waiting_receives_hold_up_no_send, 0},
     ALL_CASES(recvs_of_every_kind_in_order, 0),
     ALL_CASES(sends_of_every_kind_in_order, 0),
     ALL_CASES(cancelled_in_the_queue_takes_nothing, 0),
