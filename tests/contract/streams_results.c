@@ -152,6 +152,7 @@ static void send_all_deadline_keeps_the_count(struct contract *c, const struct t
     small_buffers(&reader);
     small_buffers(&writer);
     weir_send(&send, &writer, data, length, WEIR_ALL, contract_done);
+    contract_until_moved(c, (int)weir_handle_os(&reader));
     weir_deadline(&send, 20 * WEIR_MILLISECOND);
     CHECK(contract_await(c, &send) > 0);
     CHECK(send.result < (int64_t)length);
