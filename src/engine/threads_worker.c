@@ -13,8 +13,8 @@ void threads_order(struct worker *worker, enum order order)
 {
     pthread_mutex_lock(&worker->mutex);
     worker->order = order;
-    pthread_cond_signal(&worker->ordered);
     pthread_mutex_unlock(&worker->mutex);
+    pthread_cond_signal(&worker->ordered); /* not before: it would wake into a mutex that is held */
 }
 
 static enum order await_order(struct worker *worker)
