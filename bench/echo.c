@@ -35,6 +35,11 @@ struct candidate {
 /* A set of select() holds descriptors below FD_SETSIZE, some of which are not connections. */
 #define SELECT_MOST (FD_SETSIZE - 24)
 
+/* A thread for each connection and for the accept: weir starts at most 1,024 when nothing is asked;
+ * the other is held to a load that a machine with little memory bears too. */
+#define THREADS_MOST 1000
+#define HAND_THREADS_MOST 4000
+
 static struct candidate candidates[SERVER_ROOM] = {
     {.name = "hand-poll", .program = "bench/handwritten/echo_poll"},
     {.name = "weir-poll", .program = "examples/echo", .engine = "poll"},
@@ -50,11 +55,15 @@ static struct candidate candidates[SERVER_ROOM] = {
     {.name = "weir-select", .program = "examples/echo", .engine = "select", .most = SELECT_MOST},
     {.name = "hand-spin", .program = "bench/handwritten/echo_spin"},
     {.name = "weir-spin", .program = "examples/echo", .engine = "spin"},
+    {.name = "hand-threads",
+     .program = "bench/handwritten/echo_threads",
+     .most = HAND_THREADS_MOST},
+    {.name = "weir-threads", .program = "examples/echo", .engine = "threads", .most = THREADS_MOST},
     {.name = "hand-io_uring", .program = "bench/handwritten/echo_uring"},
     {.name = "weir-io_uring", .program = "examples/echo", .engine = "io_uring"},
     {.name = "hand-io_uring-best", .program = "bench/handwritten/echo_uring_best"},
 };
-static size_t candidate_count = 17;
+static size_t candidate_count = 19;
 
 /* What is asked of two servers: the first's CPU time a request over the second's. */
 static const struct {
@@ -68,6 +77,7 @@ static const struct {
     {"weir-select", "hand-select", 0},
     {"weir-spin", "hand-spin", 0},
     {"weir-sigio", "hand-sigio", 0},
+    {"weir-threads", "hand-threads", 0},
     {"weir-io_uring", "hand-io_uring", 1.10},
     {"weir-io_uring", "hand-io_uring-best", 0},
 };

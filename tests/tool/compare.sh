@@ -3,7 +3,7 @@
 # is judged.
 . "$(dirname "$0")/lib.sh"
 engines=$("$weir" engines | awk '
-    $3 == "yes" || $3 == "default" { if (" spin select poll epoll epoll-et epoll-oneshot sigio io_uring " ~ " " $1 " ") print $1 }')
+    $3 == "yes" || $3 == "default" { if (" threads spin select poll epoll epoll-et epoll-oneshot sigio io_uring " ~ " " $1 " ") print $1 }')
 list=$(echo $engines | tr ' ' ,)
 echo "engines: $list"
 
@@ -30,6 +30,7 @@ while read -r engine call; do
     grep "^$engine .*[0-9]%" "$scratch/out" | grep -Eq "n/a|$call" ||
         wrong "$engine does not wait in $call: $(grep "^$engine .*[0-9]%" "$scratch/out")"
 done <<'CALLS'
+threads futex
 spin sched_yield|accept4
 select p?select
 poll p?poll
@@ -52,6 +53,8 @@ cp "$scratch/out" "$scratch/stdout.json"
 "$CHECK_JSON" compare "$scratch/stdout.json" poll || wrong "JSON on standard output"
 
 # What a mechanism cannot hold is not measured, and said; asked for by name, it is an error.
+refuses 1 "threads is asked to hold at most 1000 connections, not 1001: a thread for each" \
+    "$weir" compare echo --engines poll,threads --connections 1001 --rounds 1 --seconds 0.05
 refuses 1 "select is asked to hold at most 1000 connections, not 1001: it knows no descriptor from 1,024 on" \
     "$weir" compare echo --engines poll,select --connections 1001 --rounds 1 --seconds 0.05
 
