@@ -469,7 +469,7 @@ static void low_ones_go_on(struct contract *c, struct high *h)
     weir_send(&send, &h->b, "x", 1, 0, contract_done);
     CHECK_EQ(contract_await(c, &recv), 1);
     CHECK_EQ(byte, 'x');
-    CHECK_RESULT(&send, 1);
+    CHECK_EQ(contract_await(c, &send), 1);
 }
 
 /* The op ends as it would on a low descriptor, or it is refused, untouched. */

@@ -430,7 +430,7 @@ static void thread_creation_denied_before_and_after(struct contract *c)
     for (int i = 0; i < 3; i++)
         crowd_recv(&crowd, i);
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
-    contract_deny_threads();
+    contract_deny_threads(EAGAIN);
     int held = needs ? 3 : ASKED;
     for (int lap = 0; lap < 2; lap++) {
         for (int i = lap ? 0 : 3; i < ASKED; i++)
