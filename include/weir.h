@@ -321,7 +321,8 @@ struct weir_options {
     unsigned              file_workers; /* most threads for files, of weir or of io_uring; 0: 4 */
     unsigned              resolve_workers; /* most threads of the lane for names; 0: 2 */
     unsigned              work_workers;    /* most threads of the lane for weir_work(); 0: 4 */
-    unsigned              threads_max;     /* engine threads: most workers; 0: 1,024 */
+    unsigned              threads_max;     /* engine threads: most workers; 0: 1,024. An op
+                                              that would need one more ends WEIR_EAGAIN */
     struct weir_sim_host *sim_host;        /* engine sim: NULL for a world of its own */
     unsigned              features_off;    /* WEIR_WITHOUT_*, to measure or to avoid one */
 };
