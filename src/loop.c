@@ -410,7 +410,10 @@ static void run_closing(struct weir_loop *loop)
     while (loop->closing.first && !loop->stop) {
         struct weir_handle *handle = handles_take(&loop->closing);
         bool                was_last = handle == last;
-        handle_finish_close(loop, handle);
+        if (handle->in.ops_in || handle->in.ops_out) /* started since: its end lists it again */
+            handle->in.flags &= (uint16_t)~HANDLE_LISTED;
+        else
+            handle_finish_close(loop, handle);
         if (was_last)
             break;
     }

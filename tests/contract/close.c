@@ -92,6 +92,30 @@ static void op_on_closing_handle_ends_cancelled(struct contract *c)
     contract_raw_close(peer);
 }
 
+static void recv_once_more(struct weir_op *op)
+{
+    struct closing *k = op->user;
+    count_ended(op);
+    weir_recv(&k->recvs[1], &k->handle, NULL, 0, 0, count_ended);
+}
+
+/* Also when it is started by the callback of the last op that the close was waiting for. */
+static void op_of_the_last_callback_ends_first(struct contract *c)
+{
+    struct closing k = {.handle = {.user = &k}};
+    char           byte;
+    int            peer = contract_unix_peer(c, &k.handle);
+    k.recvs[0].user = k.recvs[1].user = &k;
+    weir_recv(&k.recvs[0], &k.handle, &byte, 1, 0, recv_once_more);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    CHECK_EQ(weir_close(&k.handle, note_closed), 0);
+    contract_run(c);
+    CHECK_EQ(contract_closed_count(&k.handle), 1);
+    CHECK_EQ(k.ended_before_closed, 2);
+    CHECK_RESULT(&k.recvs[1], WEIR_ECANCELED);
+    contract_raw_close(peer);
+}
+
 static struct contract *rebinding;
 static struct weir_handle rebound;
 static int rebind_result = 99;
@@ -324,6 +348,7 @@ static void close_now_while_a_worker_reads(struct contract *c)
 const struct contract_case contract_cases[] = {
     {"close_cancels_everything_first", close_cancels_everything_first, 0},
     {"op_on_closing_handle_ends_cancelled", op_on_closing_handle_ends_cancelled, 0},
+    {"op_of_the_last_callback_ends_first", op_of_the_last_callback_ends_first, 0},
     {"rebind_after_close", rebind_after_close, 0},
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
