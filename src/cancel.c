@@ -9,6 +9,13 @@ static bool surely_ends(const struct weir_op *op)
            !handle_has_offsets(op->handle);
 }
 
+/* The first who asked is told, whoever asks after him. */
+static void set_cause(struct weir_op *op, int cause)
+{
+    if (!op->in.cause)
+        op->in.cause = (int16_t)cause;
+}
+
 /* Asks; `cause` is the result if it can still be had. As weir_cancel(). */
 int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
 {
@@ -22,10 +29,10 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
     case OP_HARVESTED:
         if (surely_ends(op))
             return WEIR_ENOENT;
-        op->in.cause = (int16_t)cause; /* where it would go on, or be asked again, it ends */
+        set_cause(op, cause); /* where it would go on, or be asked again, it ends */
         return 0;
     case OP_ASKED: /* stands in loop->asked, where the next round finds the cause */
-        op->in.cause = (int16_t)cause;
+        set_cause(op, cause);
         return 0;
     case OP_BEHIND:
         op->in.holds |= HOLDS_NOTHING;
@@ -39,7 +46,7 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
         loop_finish(loop, op, cause);
         return 0;
     case OP_OFFLOADED:
-        op->in.cause = (int16_t)cause;
+        set_cause(op, cause);
         if (!offload_cancel(loop, op))
             return WEIR_EBUSY;
         loop_finish(loop, op, cause);

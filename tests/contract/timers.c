@@ -558,6 +558,23 @@ static void cancel_before_deadline(struct contract *c)
     contract_raw_close(peer);
 }
 
+/* Both within one turn: the first who asked is the cause, also when the kernel's answer comes before
+ * the deadline is looked at. */
+static void cancel_and_deadline_in_one_turn(struct contract *c)
+{
+    struct weir_handle handle = {0};
+    struct weir_op     recv = {0};
+    char               byte;
+    int                peer = contract_unix_peer(c, &handle);
+    weir_recv(&recv, &handle, &byte, 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    weir_deadline(&recv, 0);
+    CHECK_EQ(weir_cancel(&recv), 0);
+    CHECK_EQ(contract_await(c, &recv), WEIR_ECANCELED);
+    contract_close(c, &handle);
+    contract_raw_close(peer);
+}
+
 struct held_work {
     struct weir_op       op;
     struct contract_gate begun, may_end;
@@ -621,6 +638,7 @@ const struct contract_case contract_cases[] = {
     {"deadline_after_some_bytes", deadline_after_some_bytes, 0},
     {"deadline_bounds_a_multishot_as_a_whole", deadline_bounds_a_multishot_as_a_whole, 0},
     {"cancel_before_deadline", cancel_before_deadline, 0},
+    {"cancel_and_deadline_in_one_turn", cancel_and_deadline_in_one_turn, 0},
     {"deadline_on_running_work", deadline_on_running_work, 0},
     {"now_goes_on", now_goes_on, 0},
     {0},
