@@ -170,7 +170,14 @@ static int64_t perform_connect(struct weir_op *op)
         return WEIR_EAGAIN;
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
-    if (!error) /* Linux keeps the socket "connecting" until it is called again */
+    /* Linux keeps the socket "connecting" until it is called again, also after a failure: the next
+     * attempt would be told ECONNABORTED. Elsewhere that call would be the next attempt itself. */
+#ifdef __linux__
+    bool call_again = true;
+#else
+    bool call_again = !error;
+#endif
+    if (call_again)
         (void)os_connect(op->handle->in.descriptor, op->in.arg.address.data,
                          op->in.arg.address.length);
     return -error;

@@ -235,6 +235,26 @@ static void ops_behind_a_refused_connect(struct contract *c)
     contract_raw_close(holder);
 }
 
+/* The same socket may try again, and somewhere else. */
+static void refused_socket_connects_later(struct contract *c)
+{
+    struct weir_handle  socket = {0}, listener = {0};
+    struct weir_op      connect = {0};
+    int                 holder;
+    struct weir_address nobody = contract_loopback(contract_refusing_port(&holder));
+    struct weir_address address = contract_loopback(contract_listen_any(c, &listener));
+    new_socket(c, &socket, AF_INET);
+    for (int i = 0; i < 2; i++) {
+        weir_connect(&connect, &socket, nobody.data.bytes, nobody.length, 0, contract_done);
+        CHECK_EQ(contract_await(c, &connect), WEIR_ECONNREFUSED);
+    }
+    weir_connect(&connect, &socket, address.data.bytes, address.length, 0, contract_done);
+    CHECK_EQ(contract_await(c, &connect), 0);
+    contract_close(c, &socket);
+    contract_close(c, &listener);
+    contract_raw_close(holder);
+}
+
 #define MANY 64u
 
 /* Many connects at a time, each to its own end: every second one is refused. */
@@ -525,6 +545,7 @@ const struct contract_case contract_cases[] = {
     {"ops_behind_a_connect", ops_behind_a_connect_over_tcp, 0},
     {"ops_behind_a_connect_unix", ops_behind_a_connect_over_unix, 0},
     {"ops_behind_a_refused_connect", ops_behind_a_refused_connect, 0},
+    {"refused_socket_connects_later", refused_socket_connects_later, 0},
     {"many_connects_at_a_time", many_connects_at_a_time, 0},
     {"wrong_listens_are_refused", wrong_listens_are_refused, 0},
     {"reuse_port_shares_a_port", reuse_port_shares_a_port, 0},
