@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* run.h - one script on one engine, inside a child process.
+ *
+ * What engines may do differently is made the same, never left out. Bytes that arrive in several
+ * pieces while a receive waits may be told as one or two; a cancel may come before or after what it
+ * raced with. An act in which such a thing happened is "loose" for the way concerned: at its end
+ * whatever waits there is cancelled, what is left in the system is read out, and the trace tells
+ * all of the bytes instead of each count. Everything else is told exactly. */
+#ifndef DIFFERENTIAL_RUN_H
+#define DIFFERENTIAL_RUN_H
+
+#include "script.h"
+#include "trace.h"
+
+#define EVENTS_MAX 512
+
+enum lane { LANE_IN, LANE_OUT, LANE_ANY, LANE_CLOSED, LANES };
+
+/* Faults that the harness plants in itself, to see them found. */
+enum plant {
+    PLANT_NOTHING,
+    PLANT_DROP_BYTE,
+    PLANT_SWAP,
+    PLANT_RESULT,
+    PLANT_ERROR,
+    PLANT_LOSE_CLOSE,
+    PLANT_LOSE_END,
+    PLANT_END_TWICE,
+    PLANT_CRASH,
+    PLANTS
+};
+const char *plant_name(enum plant plant);
+
+struct bytes {
+    char  *data;
+    size_t count, room;
+};
+
+/* What was told to be sent from a side, and what came out at the other. */
+struct way {
+    struct bytes sent, received;
+    bool         uncertain; /* how much was sent depends on what a cancel met */
+    bool         connected; /* by a step, from this side */
+    bool         ended;     /* nothing more will come from the sender */
+    bool         lost;      /* something of it never arrived */
+    int          messages;  /* datagrams sent and not yet received */
+    /* In this act: */
+    bool     readable; /* at its beginning */
+    unsigned sends, cancels;
+    uint32_t bytes;
+    bool     some, ended_now, loose;
+};
+
+/* A handle, and what the act did to it. */
+struct place {
+    struct weir_handle handle;
+    bool               attached, closed; /* ever */
+    bool               filling;          /* an op is to fill it */
+    unsigned           live;             /* ops */
+    /* In this act: */
+    unsigned changes; /* of its readiness, or of its polls */
+    bool     polled, polls_loose;
+};
+
+struct link_act {
+    unsigned touches, closes, cancels;
+    bool     connects, receives; /* an op was started on the connecting side */
+    uint8_t  chained;            /* the last step that a callback started, or 0 */
+    bool     torn; /* two chains met, or a close met something: both sides are closed */
+};
+
+struct run;
+
+/* A step that was started. */
+struct running {
+    struct weir_op     op;
+    struct weir_op     second; /* of a pump: the receiver's */
+    struct run        *run;
+    const struct step *step;
+    char              *data;
+    struct weir_buf    pieces[PIECES_MOST];
+    union {
+        struct weir_stat    stat;
+        struct weir_msg     message;
+        struct weir_lookup  lookup;
+        struct weir_address address;
+    } with;
+    struct weir_address found[4]; /* by a look-up */
+    unsigned            told, order;
+    uint32_t            length, sent, received;
+    uint8_t             act, act_ended;
+    bool                started, live, asked, timed, raced;
+};
+
+struct event {
+    uint8_t  id;
+    int8_t   place;
+    uint8_t  lane;
+    bool     ends;
+    unsigned order;
+    int64_t  result;
+    int32_t  error;
+    uint32_t told;
+    uint64_t hash;
+};
+
+struct run {
+    const struct script *script;
+    struct trace        *trace;
+    struct weir_loop    *loop;
+    enum plant           plant; /* set to nothing once it was done */
+    uint8_t              act;
+    unsigned             order, tellings;
+    bool                 stuck;
+    bool                 stops; /* the run ends when something was told */
+    struct weir_op       guard;
+    struct place         places[PLACES];
+    struct way           ways[2 * LINKS_MAX]; /* by the sender's place */
+    struct link_act      links[LINKS_MAX];
+    struct running       running[STEPS_MAX + 1];
+    struct event         events[EVENTS_MAX];
+    unsigned             event_count;
+};
+
+/* Runs it all; ends the trace with what is left over. `directory`: empty, of this run. */
+void run_script(struct run *run, const char *engine);
+
+/* ---- world.c: the handles, and plain looks at them ------------------------------------------- */
+
+void world_open(struct run *run);
+int  world_descriptor(const struct run *run, int place); /* -1: none */
+/* poll(2) without waiting. */
+short world_ready(const struct run *run, int place, short events);
+/* Bytes sent, or an end, are still on their way to the other side; given up, they are lost. */
+bool world_in_flight(struct run *run, bool give_up);
+void world_drain(struct run *run, int sender);
+void world_stuff(struct run *run, int place);
+void world_small_buffers(struct run *run, int place, bool small);
+void world_reset_at_close(struct run *run);
+int  world_count_descriptors(void);
+/* Of file0, file1, or a variant that cannot be opened. */
+const char *world_path(const struct step *step);
+
+void     bytes_append(struct bytes *bytes, const void *data, size_t count);
+uint64_t bytes_hash(const void *data, size_t count);
+
+/* ---- steps.c, start.c: taking a step; the call of its op ---------------------------------------- */
+
+void      start_step(struct run *run, const struct step *step);
+void      call_op(struct run *run, struct running *running);
+enum lane lane_of(const struct step *step);
+bool      step_receives(const struct step *step);
+bool      step_sends(const struct step *step);
+
+/* ---- told.c: callbacks ----------------------------------------------------------------------- */
+
+void told_op(struct weir_op *op);
+void told_closed(struct weir_handle *handle);
+void told_result(struct run *run, const struct step *step, int64_t result); /* of a plain call */
+void note_change(struct run *run, int place);
+
+/* ---- pump.c ---------------------------------------------------------------------------------- */
+
+void pump_start(struct running *pump);
+bool pump_must_go_on(const struct running *pump);
+
+/* ---- settle.c: until nothing more can happen ------------------------------------------------- */
+
+void settle(struct run *run);
+void act_begin(struct run *run);
+void act_end(struct run *run);
+
+/* ---- emit.c: what an act did, as lines ------------------------------------------------------- */
+
+void emit_act(struct run *run);
+void emit_end(struct run *run);
+
+#endif
