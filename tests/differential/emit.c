@@ -44,10 +44,18 @@ static bool is_usual(const struct event *event)
     case WEIR_EISCONN:
     case WEIR_EINVAL:
     case WEIR_EAGAIN:
+    case WEIR_ENOTSUP:
         return true;
     default:
         return event->result >= 0;
     }
+}
+
+/* On a link that was torn, it depends who came first to which direction. */
+static int lane_in_order(const struct run *run, const struct event *event)
+{
+    int link = link_of(event->place);
+    return link >= 0 && run->links[link].torn && event->id ? LANE_ANY : event->lane;
 }
 
 static const struct run *sorted_run; /* qsort has no argument for it */
@@ -57,12 +65,13 @@ static int compare_events(const void *left, const void *right)
     const struct event *a = left, *b = right;
     if (a->place != b->place)
         return a->place - b->place;
-    if (a->lane != b->lane)
-        return a->lane - b->lane;
+    int lane = lane_in_order(sorted_run, a), other = lane_in_order(sorted_run, b);
+    if (lane != other)
+        return lane - other;
     bool loose = is_loose(sorted_run, a) || is_loose(sorted_run, b);
     /* Of what is cancelled, what was not yet with the engine ends first. */
-    bool by_id = a->lane == LANE_ANY || loose || (was_ended(a) && was_ended(b));
-    if (!loose && a->lane != LANE_ANY && was_ended(a) != was_ended(b))
+    bool by_id = lane == LANE_ANY || loose || (was_ended(a) && was_ended(b));
+    if (!loose && lane != LANE_ANY && was_ended(a) != was_ended(b))
         return was_ended(a) - was_ended(b);
     if (by_id && a->id != b->id)
         return a->id - b->id;
@@ -84,7 +93,7 @@ static void emit_event(const struct run *run, const struct event *event)
     if (loose && is_usual(event)) {
         if (event->ends)
             trace_line(run->trace, "act %d: %s %s #%d ends (it raced)", run->act, name,
-                       lane_names[event->lane], event->id);
+                       lane_names[lane_in_order(run, event)], event->id);
         return;
     }
     if (event->result < 0)

@@ -157,6 +157,7 @@ bool      step_sends(const struct step *step);
 void told_op(struct weir_op *op);
 void told_closed(struct weir_handle *handle);
 void told_result(struct run *run, const struct step *step, int64_t result); /* of a plain call */
+void follow(struct run *run, uint8_t id); /* starts the steps that come after this one */
 void note_change(struct run *run, int place);
 
 /* ---- pump.c ---------------------------------------------------------------------------------- */

@@ -223,7 +223,7 @@ static void note_start(struct run *run, const struct step *step)
     }
     if (step_sends(step) || step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
         note_change(run, step->place ^ 1);
-    if (step->what == WEIR_OP_CONNECT)
+    if (step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
         note_change(run, step->place);
     act->connects |= step->what == WEIR_OP_CONNECT;
     act->receives |= step_receives(step) && step->place % 2 == 0;
@@ -238,8 +238,11 @@ void start_step(struct run *run, const struct step *step)
         return;
     running->started = true;
     running->run = run;
-    if (!can_be_taken(run, step))
+    if (!can_be_taken(run, step)) {
+        told_result(run, step, WEIR_EBADF);
+        follow(run, step->id);
         return;
+    }
     note_start(run, step);
     if (step->what >= WEIR_OP_KINDS && step->what != STEP_PUMP && step->what != STEP_WRONG) {
         take_plain(run, step);

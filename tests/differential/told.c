@@ -104,12 +104,20 @@ static uint64_t hash_of(const struct running *running)
 
 /* ---- Callbacks ------------------------------------------------------------------------------- */
 
-static void follow(struct run *run, uint8_t id)
+void follow(struct run *run, uint8_t id)
 {
     const struct script *script = run->script;
     for (unsigned i = 0; i < script->step_count; i++)
         if (script->steps[i].after == id)
             start_step(run, &script->steps[i]);
+}
+
+/* In which state a socket is after it was refused is not said anywhere: it is used no more. */
+static void note_connected(struct run *run, int place, int64_t result)
+{
+    run->ways[place].connected |= result == 0;
+    if (result == WEIR_ECONNREFUSED || result == WEIR_ECONNRESET)
+        run->links[place / 2].torn = true;
 }
 
 static void note_end(struct run *run, struct running *running)
@@ -128,7 +136,7 @@ static void note_end(struct run *run, struct running *running)
             note_change(run, step->place);
     }
     if (step->what == WEIR_OP_CONNECT)
-        run->ways[step->place].connected |= running->op.result == 0;
+        note_connected(run, step->place, running->op.result);
     if (step->what == WEIR_OP_SHUTDOWN && running->op.result == 0 && place_is_link(step->place))
         run->ways[step->place].ended = run->ways[step->place].ended_now = true;
     if (step_receives(step) || step->what == WEIR_OP_READ || step->what == WEIR_OP_READV)
