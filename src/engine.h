@@ -151,6 +151,8 @@ struct system {
     int (*option_get)(const struct weir_handle *handle, enum weir_option option, int64_t *value);
     int (*multicast)(struct weir_handle *handle, const struct weir_address *group,
                      unsigned interface_index, bool join);
+    /* As weir_direct_alignment(), of a handle that is attached. */
+    int (*alignment)(const struct weir_handle *handle, struct weir_alignment *alignment);
     /* A descriptor that any thread can make readable, for wake; two numbers where it is a pipe. */
     int (*notifier_open)(int ends[2]);
     void (*notifier_tell)(int end);

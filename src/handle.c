@@ -309,3 +309,12 @@ int weir_peer_address(const struct weir_handle *handle, struct weir_address *add
     return handle->in.kind == WEIR_HANDLE_NONE ? WEIR_EBADF
                                                : handle->loop->sys->address(handle, true, address);
 }
+
+int weir_direct_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
+{
+    *alignment = (struct weir_alignment){0};
+    if (handle->in.kind == WEIR_HANDLE_NONE)
+        return WEIR_EBADF;
+    int error = loop_admit(handle->loop, "weir_direct_alignment");
+    return error ? error : handle->loop->sys->alignment(handle, alignment);
+}

@@ -13,46 +13,11 @@ static void end_unsupported(struct weir_op *op, enum weir_op_kind kind, struct w
         loop_finish(handle->loop, op, WEIR_ENOTSUP);
 }
 
-void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup *lookup,
-                  unsigned flags, weir_done *done)
-{
-    (void)lookup;
-    end_unsupported(op, WEIR_OP_RESOLVE, &loop->none, flags, done);
-}
-
-void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length, unsigned flags,
-                   weir_done *done)
-{
-    (void)length;
-    end_unsupported(op, WEIR_OP_TRUNCATE, handle, flags, done);
-}
-
-void weir_preallocate(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
-                      uint64_t length, unsigned flags, weir_done *done)
-{
-    (void)offset, (void)length;
-    end_unsupported(op, WEIR_OP_PREALLOCATE, handle, flags, done);
-}
-
-void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset, uint64_t length,
-                 enum weir_advice advice, unsigned flags, weir_done *done)
-{
-    (void)offset, (void)length, (void)advice;
-    end_unsupported(op, WEIR_OP_ADVISE, handle, flags, done);
-}
-
 void weir_copy(struct weir_op *op, struct weir_handle *handle, struct weir_copy_range *range,
                unsigned flags, weir_done *done)
 {
     (void)range;
     end_unsupported(op, WEIR_OP_COPY, handle, flags, done);
-}
-
-int weir_direct_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
-{
-    (void)handle;
-    *alignment = (struct weir_alignment){0};
-    return WEIR_ENOTSUP;
 }
 
 /* ---- Pools ----------------------------------------------------------------------------------- */

@@ -153,6 +153,18 @@ void weir_work(struct weir_op *op, struct weir_loop *loop, weir_work_call *work,
         loop_finish(loop, op, WEIR_EINVAL);
 }
 
+void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup *lookup,
+                  unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_RESOLVE, handle_of_loop(op, loop), flags, WEIR_BACKGROUND, done))
+        return;
+    op->in.arg.lookup = lookup;
+    if (!lookup || (!lookup->host && !lookup->service) || (!lookup->addresses && lookup->room))
+        loop_finish(loop, op, WEIR_EINVAL);
+    else
+        offload_start(loop, op);
+}
+
 void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done)
 {
     if (loop->generation != os_fork_generation()) {
@@ -376,6 +388,42 @@ void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags, 
 {
     if (op_begin(op, WEIR_OP_FSYNC, handle, flags, WEIR_BACKGROUND | WEIR_DATA_ONLY, done))
         op_submit(op);
+}
+
+static void start_range(struct weir_op *op, uint64_t offset, uint64_t length, int advice)
+{
+    op->in.arg.range.offset = offset;
+    op->in.arg.range.length = length;
+    op->in.arg.range.advice = advice;
+    if (offset > INT64_MAX || length > INT64_MAX)
+        loop_finish(op->handle->loop, op, WEIR_EINVAL);
+    else
+        op_submit(op);
+}
+
+void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length, unsigned flags,
+                   weir_done *done)
+{
+    if (op_begin(op, WEIR_OP_TRUNCATE, handle, flags, WEIR_BACKGROUND, done))
+        start_range(op, 0, length, 0);
+}
+
+void weir_preallocate(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
+                      uint64_t length, unsigned flags, weir_done *done)
+{
+    if (op_begin(op, WEIR_OP_PREALLOCATE, handle, flags, WEIR_BACKGROUND, done))
+        start_range(op, offset, length, 0);
+}
+
+void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset, uint64_t length,
+                 enum weir_advice advice, unsigned flags, weir_done *done)
+{
+    if (!op_begin(op, WEIR_OP_ADVISE, handle, flags, WEIR_BACKGROUND, done))
+        return;
+    if ((unsigned)advice > WEIR_ADVICE_DONT_NEED)
+        loop_finish(handle->loop, op, WEIR_EINVAL);
+    else
+        start_range(op, offset, length, (int)advice);
 }
 
 /* ---- Without an op --------------------------------------------------------------------------- */

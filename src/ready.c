@@ -155,6 +155,9 @@ enum started ready_start(struct weir_loop *loop, struct weir_op *op)
     case WEIR_OP_OPEN:
     case WEIR_OP_FSTAT:
     case WEIR_OP_FSYNC:
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
         return STARTED_OFFLOAD;
     default:
         return handle_has_offsets(op->handle) ? start_file(loop, op) : start_stream(loop, op);
@@ -330,6 +333,7 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_SIGNAL:
         return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_WORK:
+    case WEIR_OP_RESOLVE:
     case WEIR_OP_OPEN:
         return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
     case WEIR_OP_POLL:
@@ -367,6 +371,9 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_FSTAT:
         return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NO : WEIR_SUPPORT_OFFLOADED;
     case WEIR_OP_FSYNC:
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
         return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
     default:
         return WEIR_SUPPORT_NO;

@@ -151,11 +151,30 @@ static enum started start_by_poll(struct weir_loop *loop, struct weir_op *op)
     return STARTED;
 }
 
+/* What a worker does here, too. A statx needs a buffer of its own, and a worker's call needs none.
+ * A length of 32 bits is what every kernel's FADVISE takes. What a file system cannot reserve is
+ * written by posix_fallocate(3). */
+static bool by_worker(const struct uring *u, const struct weir_op *op)
+{
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_FSTAT:
+        return true;
+    case WEIR_OP_TRUNCATE:
+        return !u->truncates;
+    case WEIR_OP_ADVISE:
+        return op->in.arg.range.length > UINT32_MAX;
+    case WEIR_OP_PREALLOCATE:
+        return op->in.step == 1;
+    default:
+        return false;
+    }
+}
+
 static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
 {
     struct uring *u = loop->mechanism;
-    if (op->kind == WEIR_OP_FSTAT)
-        return STARTED_OFFLOAD; /* a statx needs a buffer of its own; a worker's call needs none */
+    if (by_worker(u, op))
+        return STARTED_OFFLOAD;
     if (by_poll(op))
         return start_by_poll(loop, op);
     if (at_position(op))
@@ -254,6 +273,11 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
     if (result == WEIR_EAGAIN && (transfer || is_message(op)) && !op->in.cause) {
         /* Somebody set O_NONBLOCK after it was attached. */
         op->handle->in.flags |= HANDLE_NONBLOCK;
+        loop_ask(loop, op);
+        return;
+    }
+    if (cqe->res == -EOPNOTSUPP && op->kind == WEIR_OP_PREALLOCATE && !op->in.cause) {
+        op->in.step = 1;
         loop_ask(loop, op);
         return;
     }
@@ -426,6 +450,7 @@ static int check_opcodes(struct uring *u, char *reason)
     }
     if (!probe || !(u->ring.features & IORING_FEAT_RSRC_TAGS))
         error = loop_refuse(reason, WEIR_ENOSYS, "This kernel's io_uring is older than Linux 5.13");
+    u->truncates = probe && io_uring_opcode_supported(probe, URING_OP_FTRUNCATE);
     io_uring_free_probe(probe);
     return error;
 }
@@ -486,16 +511,35 @@ static int uring_fd(struct weir_loop *loop)
     return descriptor;
 }
 
+/* Asked without a loop: of a ring that lives as long as the question. */
+static bool kernel_truncates(void)
+{
+    struct io_uring_probe *probe = io_uring_get_probe();
+    bool truncates = probe && io_uring_opcode_supported(probe, URING_OP_FTRUNCATE);
+    io_uring_free_probe(probe);
+    return truncates;
+}
+
 static int uring_query(enum weir_op_kind op, enum weir_handle_kind handle)
 {
     int support = ready_query(op, handle, ENGINE_READINESS);
-    if (op == WEIR_OP_POLL || op == WEIR_OP_FSTAT || op == WEIR_OP_WORK)
-        return support;
     if ((op == WEIR_OP_RECV_BATCH || op == WEIR_OP_SEND_BATCH) && support)
         return WEIR_SUPPORT_EMULATED;
     if ((op == WEIR_OP_CONNECT || op == WEIR_OP_SHUTDOWN) && support)
         return WEIR_SUPPORT_NATIVE;
-    return support == WEIR_SUPPORT_OFFLOADED ? WEIR_SUPPORT_NATIVE : support;
+    if (support != WEIR_SUPPORT_OFFLOADED)
+        return support;
+    switch (op) {
+    case WEIR_OP_FSTAT:
+    case WEIR_OP_WORK:
+    case WEIR_OP_RESOLVE:
+    case WEIR_OP_COPY:
+        return support;
+    case WEIR_OP_TRUNCATE:
+        return kernel_truncates() ? WEIR_SUPPORT_NATIVE : support;
+    default:
+        return WEIR_SUPPORT_NATIVE;
+    }
 }
 
 static int uring_features(const struct weir_loop *loop, struct weir_feature *features, size_t room)
@@ -512,6 +556,7 @@ static int uring_features(const struct weir_loop *loop, struct weir_feature *fea
          "A failed entry does not end the batch (Linux 5.18)."},
         {"IOWQ_MAX_WORKERS", u->workers_bounded,
          "The kernel's own threads are bounded by options.file_workers (Linux 5.15)."},
+        {"FTRUNCATE", u->truncates, "Files are cut by the kernel, not by a worker (Linux 6.9)."},
         {"RWF_NOSIGNAL", os_has_nosignal(), "Writes to pipes raise no SIGPIPE (Linux 6.18)."},
     };
     const size_t count = sizeof all / sizeof all[0];

@@ -19,6 +19,7 @@ struct uring {
     bool            disabled; /* until the first submission, whose thread becomes the issuer */
     bool            wake_armed;
     bool            workers_bounded; /* IORING_REGISTER_IOWQ_MAX_WORKERS */
+    bool            truncates;       /* IORING_OP_FTRUNCATE is there */
 };
 
 /* Writes the entry of an op; its user_data is the caller's. False when io_uring has none for it. */

@@ -101,6 +101,24 @@ static void fill_open(struct io_uring_sqe *entry, const struct weir_op *op)
     entry->flags |= IOSQE_ASYNC;
 }
 
+/* What concerns a part of a file. FTRUNCATE has its length where others have their offset. */
+static void fill_range(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    int   descriptor = op->handle->in.descriptor;
+    off_t offset = (off_t)op->in.arg.range.offset, length = (off_t)op->in.arg.range.length;
+    if (op->kind == WEIR_OP_PREALLOCATE) {
+        io_uring_prep_fallocate(entry, descriptor, 0, offset, length);
+    } else if (op->kind == WEIR_OP_ADVISE) {
+        io_uring_prep_fadvise(entry, descriptor, op->in.arg.range.offset, length,
+                              posix_advice_of(op->in.arg.range.advice));
+    } else {
+        io_uring_prep_nop(entry);
+        entry->opcode = URING_OP_FTRUNCATE;
+        entry->fd = descriptor;
+        entry->off = op->in.arg.range.length;
+    }
+}
+
 bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
     int descriptor = op->handle->in.descriptor;
@@ -140,6 +158,11 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
         io_uring_prep_fsync(entry, descriptor,
                             op->flags & WEIR_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0);
         return true;
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
+        fill_range(entry, op);
+        return true;
     case WEIR_OP_NONE:
     case WEIR_OP_NOP:
     case WEIR_OP_TIMER:
@@ -152,9 +175,6 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
     case WEIR_OP_RECV_BATCH:
     case WEIR_OP_SEND_BATCH:
     case WEIR_OP_FSTAT:
-    case WEIR_OP_TRUNCATE:
-    case WEIR_OP_PREALLOCATE:
-    case WEIR_OP_ADVISE:
     case WEIR_OP_COPY:
     case WEIR_OP_MOVE:
     case WEIR_OP_KINDS:

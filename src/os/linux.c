@@ -2,6 +2,7 @@
 /* linux.c - what Linux does its own way: eventfd, signalfd, calls that never wait. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -176,6 +177,44 @@ int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count
 int os_sync_data(int descriptor)
 {
     return fdatasync(descriptor);
+}
+
+_Static_assert(sizeof(struct kernel_statx) == 256 &&
+                   offsetof(struct kernel_statx, direct_memory) == 0x98,
+               "struct kernel_statx is statx(2)'s");
+
+/* Whether the file can be opened past the page cache: a description of its own is tried. */
+static bool opens_directly(int descriptor)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int ours = open(path, O_RDONLY | O_DIRECT | O_NONBLOCK | O_CLOEXEC);
+    if (ours < 0 && errno == EACCES) /* opened for writing only, and no more is allowed */
+        ours = open(path, O_WRONLY | O_DIRECT | O_NONBLOCK | O_CLOEXEC);
+    if (ours >= 0)
+        close(ours);
+    return ours >= 0;
+}
+
+/* The kernel's word where it gives one (6.1, and not every file system). Else a block device says
+ * what its blocks are, and for a file of one that opens directly a page is enough. */
+int os_direct_alignment(int descriptor, struct weir_alignment *alignment)
+{
+    struct kernel_statx told = {0};
+    struct stat         stat;
+    int                 block = 0;
+    if (syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, KERNEL_STATX_DIOALIGN, &told) == 0 &&
+        (told.mask & KERNEL_STATX_DIOALIGN)) {
+        *alignment = (struct weir_alignment){told.direct_memory, told.direct_offset};
+        return 0;
+    }
+    if (fstat(descriptor, &stat) < 0)
+        return -errno;
+    if (S_ISBLK(stat.st_mode) && ioctl(descriptor, BLKSSZGET, &block) == 0)
+        *alignment = (struct weir_alignment){(uint32_t)block, (uint32_t)block};
+    else if (S_ISREG(stat.st_mode) && opens_directly(descriptor))
+        alignment->memory = alignment->offset = (uint32_t)sysconf(_SC_PAGESIZE);
+    return 0;
 }
 
 int64_t os_stat_time(const struct stat *stat, enum os_stat_time which)

@@ -22,4 +22,17 @@ struct kernel_timespec {
 #define RWF_NOSIGNAL 0x00000100
 #endif
 
+/* Linux 6.9: IORING_OP_FTRUNCATE, which is an enumerator where liburing names it. */
+#define URING_OP_FTRUNCATE 55
+
+/* Linux 6.1: STATX_DIOALIGN. The kernel's own structure, of which weir reads this much. */
+#define KERNEL_STATX_DIOALIGN 0x2000u
+struct kernel_statx {
+    uint32_t mask, block_size;
+    uint64_t attributes;
+    uint32_t before[34];
+    uint32_t direct_memory, direct_offset;
+    uint64_t after[12];
+};
+
 #endif

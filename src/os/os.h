@@ -27,6 +27,9 @@ static inline unsigned os_fork_generation(void)
 /* One performing switch for all engines: struct system's perform. */
 int64_t posix_perform(struct weir_op *op, enum perform how);
 
+/* A name look-up, which may take long: as weir_resolve() ends. */
+int64_t posix_resolve(const struct weir_lookup *lookup);
+
 /* Whether this kernel has RWF_NOSIGNAL: writes to pipes that raise no SIGPIPE. */
 bool os_has_nosignal(void);
 
@@ -77,6 +80,9 @@ int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count
 int os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
 int os_sync_data(int descriptor);             /* as fdatasync(2) */
 
+/* As weir_direct_alignment(), of a regular file or block device. */
+int os_direct_alignment(int descriptor, struct weir_alignment *alignment);
+
 enum os_stat_time { OS_MODIFIED, OS_ACCESSED, OS_CHANGED };
 struct stat;
 int64_t os_stat_time(const struct stat *stat, enum os_stat_time which); /* ns since 1970 */
@@ -84,6 +90,9 @@ int64_t os_stat_time(const struct stat *stat, enum os_stat_time which); /* ns si
 /* weir_open()'s mode as open(2) has it. */
 int      posix_open_flags(unsigned mode);
 unsigned posix_open_permissions(unsigned mode);
+
+/* enum weir_advice as posix_fadvise(2) has it. */
+int posix_advice_of(int advice);
 
 /* Starts a thread with every signal blocked. stack: bytes, 0 for the system's usual; where the
  * thread would not fit into so few, it gets the usual too. 0 or WEIR_E*. */

@@ -116,6 +116,15 @@ static int posix_pipe(struct weir_loop *loop, int ends[2])
     return os_pipe(ends);
 }
 
+/* Direct I/O is of files only. */
+static int posix_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
+{
+    *alignment = (struct weir_alignment){0};
+    if (handle->in.kind != WEIR_HANDLE_FILE)
+        return 0;
+    return os_direct_alignment(handle->in.descriptor, alignment);
+}
+
 /* ---- What a descriptor is -------------------------------------------------------------------- */
 
 static int ask(int descriptor, int name)
@@ -238,6 +247,7 @@ const struct system system_posix = {
     .option_set = posix_option_set,
     .option_get = posix_option_get,
     .multicast = posix_multicast,
+    .alignment = posix_alignment,
     .notifier_open = os_notifier_open,
     .notifier_tell = os_notifier_tell,
     .notifier_clear = os_notifier_clear,

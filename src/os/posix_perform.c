@@ -265,6 +265,32 @@ static int64_t perform_fstat(const struct weir_op *op)
     return 0;
 }
 
+int posix_advice_of(int advice)
+{
+    static const int names[] = {
+        [WEIR_ADVICE_NORMAL] = POSIX_FADV_NORMAL,
+        [WEIR_ADVICE_SEQUENTIAL] = POSIX_FADV_SEQUENTIAL,
+        [WEIR_ADVICE_RANDOM] = POSIX_FADV_RANDOM,
+        [WEIR_ADVICE_WILL_NEED] = POSIX_FADV_WILLNEED,
+        [WEIR_ADVICE_DONT_NEED] = POSIX_FADV_DONTNEED,
+    };
+    return names[advice];
+}
+
+/* What concerns a part of a file. posix_fallocate(3) and posix_fadvise(2) return their error. */
+static int64_t perform_range(const struct weir_op *op, enum perform how)
+{
+    int   descriptor = op->handle->in.descriptor;
+    off_t offset = (off_t)op->in.arg.range.offset, length = (off_t)op->in.arg.range.length;
+    if (how == PERFORM_TRY)
+        return WEIR_ENOTSUP; /* each may wait for the disk */
+    if (op->kind == WEIR_OP_TRUNCATE)
+        return told(ftruncate(descriptor, length));
+    if (op->kind == WEIR_OP_PREALLOCATE)
+        return -posix_fallocate(descriptor, offset, length);
+    return -posix_fadvise(descriptor, offset, length, posix_advice_of(op->in.arg.range.advice));
+}
+
 int64_t posix_perform(struct weir_op *op, enum perform how)
 {
     int descriptor = op->handle->in.descriptor;
@@ -299,15 +325,17 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
         if (how == PERFORM_TRY)
             return WEIR_ENOTSUP;
         return told(op->flags & WEIR_DATA_ONLY ? os_sync_data(descriptor) : fsync(descriptor));
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
+        return perform_range(op, how);
+    case WEIR_OP_RESOLVE:
+        return how == PERFORM_TRY ? WEIR_ENOTSUP : posix_resolve(op->in.arg.lookup);
     case WEIR_OP_WORK:
         return op->in.arg.work(op);
     case WEIR_OP_RECV_POOLED:
     case WEIR_OP_RECV_MSG_POOLED:
-    case WEIR_OP_TRUNCATE:
-    case WEIR_OP_PREALLOCATE:
-    case WEIR_OP_ADVISE:
     case WEIR_OP_COPY:
-    case WEIR_OP_RESOLVE:
         return WEIR_ENOTSUP;
     case WEIR_OP_NONE:
     case WEIR_OP_NOP:

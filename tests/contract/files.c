@@ -3,20 +3,18 @@
  * numbers. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "contract.h"
+#include "own_mounts.h"
 
-/* The limits of the machine; the same words stand in skips.txt where a case may meet one. */
-#define NO_MOUNT "this process may not mount a file system of its own"
+/* A limit of the machine; the same words stand in skips.txt. */
 #define NARROW "size_t has 32 bits"
 
 static const unsigned new_file = WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE;
@@ -259,40 +257,10 @@ static void zero_length(struct contract *c)
  * Limits
  * ---------------------------------------------------------------------------------------------- */
 
-static void write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-        SKIP(NO_MOUNT);
-    contract_raw_close(fd);
-}
-
-/* Mounts that only this process sees; who is not root becomes it in a user namespace of his own. */
-static void enter_own_mounts(void)
-{
-    char users[32], groups[32];
-    snprintf(users, sizeof users, "0 %u 1", (unsigned)geteuid());
-    snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getegid());
-    if (unshare(CLONE_NEWNS) == 0)
-        return;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
-        SKIP(NO_MOUNT);
-    write_text("/proc/self/setgroups", "deny");
-    write_text("/proc/self/uid_map", users);
-    write_text("/proc/self/gid_map", groups);
-}
-
 /* A file on a disk of 64 KiB. */
 static void open_on_small_disk(struct contract *c, struct weir_handle *file)
 {
-    enter_own_mounts();
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("none", c->directory, "tmpfs", MS_NOSUID, "size=65536,mode=0700") != 0)
-        SKIP(NO_MOUNT);
-    CHECK_EQ(contract_open(c, &c->loop, NULL), 0);
-    int fd = open(contract_temp_file(c), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    CHECK(fd >= 0);
-    CHECK_EQ(weir_adopt(file, c->loop, fd, 0), 0);
+    open_mounted(c, file, "tmpfs", "size=65536,mode=0700");
 }
 
 /* The count of what fitted, then that there is no space; with WEIR_ALL both at once. */
