@@ -17,7 +17,7 @@ static void set_cause(struct weir_op *op, int cause)
 }
 
 /* Asks; `cause` is the result if it can still be had. As weir_cancel(). */
-int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
+static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
 {
     switch ((enum op_state)op->state) {
     case OP_IDLE:
@@ -45,6 +45,15 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
         fifo_remove(&loop->paced, op);
         loop_finish(loop, op, cause);
         return 0;
+    case OP_COPYING:
+        if (op->in.cause)
+            return 0;
+        op->in.cause = (int16_t)cause;
+        if (op_is_live(&copy_of(op)->poll))
+            ask_to_end(loop, &copy_of(op)->poll, cause); /* it ends the copy with it */
+        else
+            loop_finish(loop, op, cause);
+        return 0;
     case OP_OFFLOADED:
         set_cause(op, cause);
         if (!offload_cancel(loop, op))
@@ -64,6 +73,14 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
         return 0;
     }
     return WEIR_ENOENT;
+}
+
+/* A part of a copy stands for the whole; of the two parts one does, so that it counts once. */
+int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
+{
+    if (!(op->told & OP_OWN))
+        return ask_to_end(loop, op, cause);
+    return op->kind == WEIR_OP_POLL ? WEIR_ENOENT : ask_to_end(loop, copy_of(op)->op, cause);
 }
 
 int weir_cancel(struct weir_op *op)

@@ -23,6 +23,7 @@ enum op_state {
     OP_GIVEN,     /* the engine has it: it waits for readiness, or the kernel works on it */
     OP_OFFLOADED, /* in a lane: queued, or a worker is in its call and owns its buffers */
     OP_PACED,     /* on loop->paced: tried again when loop->pace ends */
+    OP_COPYING,   /* a copy: a poll of weir's own, or its turn at the source, is to come first */
     OP_HARVESTED, /* the mechanism told something of it; whether it ends is not concluded yet */
     OP_SETTLED,   /* its result is final; done() is to come */
     OP_ENDED      /* the caller's again */
@@ -36,6 +37,12 @@ static inline bool op_is_live(const struct weir_op *op)
 /* op->in.holds: the direction that the op has its turn in, WEIR_IN or WEIR_OUT, or 0; with
  * HOLDS_NOTHING when it was cancelled before its turn came. */
 #define HOLDS_NOTHING 0x80u
+
+/* op->told: not the caller's op, but a part of one, in the record of a copy. */
+#define OP_OWN 0x80000000u
+
+/* op->flags of a receive of weir's own: the bytes are known already, and need not come again. */
+#define OP_DISCARD 0x40000000u
 
 /* handle->in.flags, beside WEIR_BORROWED, the only one of the caller's that is kept. */
 enum handle_flags {
@@ -186,6 +193,32 @@ enum loop_lane { LANE_FILES, LANE_RESOLVE, LANE_WORK, LANES };
 
 struct lanes;
 struct signals;
+struct copies;
+
+/* What lies between the two ends of a weir_copy(). While a worker has it, it is the worker's; it
+ * sees the handles as they were when it was asked. */
+struct copy {
+    struct weir_op     *op;     /* the caller's; its own handle is the target */
+    struct weir_handle *source; /* borrowed */
+    struct weir_op      place;  /* stands for it among the ops of the source */
+    struct weir_op      poll;   /* waits for one of the two */
+    struct weir_handle  from, to;
+    uint64_t            from_offset, to_offset; /* of the next byte, or WEIR_STREAM */
+    uint64_t            left;                   /* UINT64_MAX: until the end */
+    unsigned char      *buffer;                 /* owned, or NULL where none was needed yet */
+    uint32_t            kept_at, kept_length;   /* in it: taken, and not yet at the target */
+    uint8_t      waits_for; /* with WEIR_EAGAIN: WEIR_IN of the source, WEIR_OUT of the target */
+    bool         checked;   /* two files: they are not one, or do not overlap */
+    bool         buffered;  /* two files: the system refused to do it by itself */
+    bool         plain;     /* it is done by reads and writes, piece by piece */
+    struct copy *next, *spare;
+};
+
+/* The record of an op of a copy, the caller's or weir's own. */
+static inline struct copy *copy_of(const struct weir_op *op)
+{
+    return op->in.arg.copy.record;
+}
 
 struct weir_loop {
     /* What the engines use. */
@@ -223,6 +256,7 @@ struct weir_loop {
 
     struct lanes           *lanes;   /* owned; NULL until the first offload */
     struct signals         *signals; /* owned; NULL until the first weir_signal() */
+    struct copies          *copies;  /* owned; NULL until the first weir_copy() */
     struct weir_allocator   memory;  /* loop_resize(), for the parts that take an allocator */
     struct weir_options     options; /* copied; its strings are not kept, its allocator is */
     struct weir_allocator   allocator;
@@ -241,6 +275,9 @@ void loop_event(struct weir_loop *loop, struct weir_op *op, int64_t result, uint
 
 /* An op ends without the mechanism: result as it is, done() in the next round. */
 void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result);
+
+/* The next op of a direction of a handle takes the place of one that left. */
+void loop_release(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction);
 
 /* What a call for op said: puts it into op->result and returns true when the op has ended; else it
  * goes on, asked again. */
@@ -309,6 +346,20 @@ bool offload_runs(struct weir_loop *loop, struct weir_op *op); /* a worker is in
 /* Ends and joins every worker; none may be in a call. */
 void offload_finish(struct weir_loop *loop);
 void offload_forget(struct weir_loop *loop);
+
+/* ---- copy.c: from one handle to another ------------------------------------------------------ */
+
+enum started copy_start(struct weir_loop *loop, struct weir_op *op);
+/* On a worker: as struct system's perform. */
+int64_t copy_work(struct weir_loop *loop, struct weir_op *op);
+/* A piece moved, or found nothing to do: the copy goes on. */
+void copy_moved(struct weir_op *op, uint64_t length);
+void copy_wait(struct weir_loop *loop, struct weir_op *op);
+/* The turn of a copy at its source has come; its poll has ended; the copy has. */
+void copy_turn(struct weir_loop *loop, struct weir_op *place);
+void copy_polled(struct weir_loop *loop, struct weir_op *poll);
+void copy_end(struct weir_loop *loop, struct weir_op *op);
+void copy_finish(struct weir_loop *loop);
 
 /* The systems there are: src/os. */
 extern const struct system system_posix;

@@ -164,6 +164,29 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
     return true;
 }
 
+/* A copy goes on piece by piece, so that a cancel takes effect between two. */
+static bool conclude_copy(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    bool goes_on = result == WEIR_EAGAIN;
+    if (result > 0) {
+        copy_moved(op, (uint64_t)result);
+        goes_on = copy_of(op)->left;
+    }
+    if (!goes_on) {
+        settle_result(op, result < 0 ? result : (int64_t)op->in.progress);
+        return true;
+    }
+    if (op->in.cause) {
+        settle_result(op, op->in.cause);
+        return true;
+    }
+    if (result > 0)
+        loop_ask(loop, op);
+    else
+        copy_wait(loop, op);
+    return false;
+}
+
 bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     if (op->kind == WEIR_OP_WORK) { /* what the caller's function returned, whatever it is */
@@ -187,6 +210,8 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
     case WEIR_OP_WRITE:
     case WEIR_OP_WRITEV:
         return conclude_transfer(loop, op, result);
+    case WEIR_OP_COPY:
+        return conclude_copy(loop, op, result);
     case WEIR_OP_CONNECT:
         /* A unix socket's backlog is full: nothing tells when it has room again. connect(2). */
         if (result == WEIR_EAGAIN || result == WEIR_EBUSY)
@@ -206,8 +231,7 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
-/* The next op of a direction takes the place of one that ended. */
-static void release_direction(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction)
+void loop_release(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction)
 {
     struct weir_op *head = direction == WEIR_IN ? handle->in.ops_in : handle->in.ops_out;
     handle->in.busy &= (uint8_t)~direction;
@@ -215,7 +239,10 @@ static void release_direction(struct weir_loop *loop, struct weir_handle *handle
         if (op->state != OP_BEHIND)
             continue;
         handle->in.busy |= direction;
-        loop_ask(loop, op);
+        if (op->told & OP_OWN)
+            copy_turn(loop, op);
+        else
+            loop_ask(loop, op);
         return;
     }
 }
@@ -234,15 +261,21 @@ static void abandon_open(struct weir_loop *loop, struct weir_op *op)
 void loop_end(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
+    if (op->told & OP_OWN) {
+        copy_polled(loop, op);
+        return;
+    }
     if (op->in.heap_slot)
         heap_remove(&loop->timers, op);
     ring_remove(op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
     if (op->kind == WEIR_OP_OPEN && op->result < 0)
         abandon_open(loop, op);
     if (op->in.holds && !(op->in.holds & HOLDS_NOTHING))
-        release_direction(loop, handle, op->in.holds);
+        loop_release(loop, handle, op->in.holds);
     if (loop->engine->ended && op->in.engine)
         loop->engine->ended(loop, op);
+    if (op->kind == WEIR_OP_COPY)
+        copy_end(loop, op);
     op->state = OP_ENDED;
     loop->pending--;
     if (op->flags & WEIR_BACKGROUND)

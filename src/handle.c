@@ -246,14 +246,20 @@ int weir_close(struct weir_handle *handle, weir_closed *on_closed)
     return 0;
 }
 
+static bool runs_on_worker(struct weir_loop *loop, struct weir_op *op)
+{
+    if ((op->told & OP_OWN) && op->kind == WEIR_OP_COPY) /* its call uses the source, too */
+        op = copy_of(op)->op;
+    return op->state == OP_OFFLOADED && offload_runs(loop, op);
+}
+
 /* Whether the kernel, or a worker, still has an op of the handle. */
 static bool any_op(struct weir_loop *loop, struct weir_handle *handle, bool on_worker)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
     for (int i = 0; i < 2; i++)
         for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op))
-            if (on_worker ? op->state == OP_OFFLOADED && offload_runs(loop, op)
-                          : op->state == OP_GIVEN)
+            if (on_worker ? runs_on_worker(loop, op) : op->state == OP_GIVEN)
                 return true;
     return false;
 }

@@ -13,13 +13,6 @@ static void end_unsupported(struct weir_op *op, enum weir_op_kind kind, struct w
         loop_finish(handle->loop, op, WEIR_ENOTSUP);
 }
 
-void weir_copy(struct weir_op *op, struct weir_handle *handle, struct weir_copy_range *range,
-               unsigned flags, weir_done *done)
-{
-    (void)range;
-    end_unsupported(op, WEIR_OP_COPY, handle, flags, done);
-}
-
 /* ---- Pools ----------------------------------------------------------------------------------- */
 
 int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,

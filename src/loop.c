@@ -223,6 +223,7 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
     if (getenv("WEIR_STATS"))
         see_served(loop, stderr);
     signal_finish(loop);
+    copy_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);
     return 0;
@@ -262,6 +263,7 @@ int weir_loop_forget(struct weir_loop *loop)
     }
     offload_forget(loop);
     signal_finish(loop);
+    copy_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);
     return 0;
@@ -339,6 +341,8 @@ static void take_from_threads(struct weir_loop *loop)
 /* The core's own ops and what is always ready never reach the engine. */
 static enum started start_op(struct weir_loop *loop, struct weir_op *op)
 {
+    if (op->kind == WEIR_OP_COPY)
+        return copy_start(loop, op);
     if (op->kind == WEIR_OP_SIGNAL) {
         signal_resume(loop, op);
         return STARTED;

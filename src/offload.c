@@ -72,7 +72,8 @@ static void *work(void *argument)
     for (struct weir_op *op; (op = take_op(lane, slot));) {
         int64_t result;
         do
-            result = loop->sys->perform(op, PERFORM_WAIT);
+            result = op->kind == WEIR_OP_COPY ? copy_work(loop, op)
+                                              : loop->sys->perform(op, PERFORM_WAIT);
         while (result == WEIR_EINTR && op->kind != WEIR_OP_WORK);
         op->result = result;
         loop_worked(loop, op);

@@ -17,6 +17,20 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct weir_op) == 128, "an op is t
 
 enum order { ORDER_ANY, ORDER_IN, ORDER_OUT, ORDER_STREAM_IN, ORDER_STREAM_OUT };
 
+/* Of an op that goes to a place in a file, or takes its turn. */
+static uint64_t offset_of(const struct weir_op *op)
+{
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_READ:
+    case WEIR_OP_WRITE:
+        return op->in.arg.transfer.offset;
+    case WEIR_OP_COPY:
+        return copy_of(op)->to_offset;
+    default:
+        return op->in.arg.vector.offset;
+    }
+}
+
 static enum order order_of(const struct weir_op *op)
 {
 #define ORDER(NAME, name, direction) [WEIR_OP_##NAME] = ORDER_##direction,
@@ -25,10 +39,7 @@ static enum order order_of(const struct weir_op *op)
     enum order order = orders[op->kind];
     if (order < ORDER_STREAM_IN)
         return order;
-    uint64_t offset = op->kind == WEIR_OP_READ || op->kind == WEIR_OP_WRITE
-                          ? op->in.arg.transfer.offset
-                          : op->in.arg.vector.offset;
-    if (offset != WEIR_STREAM)
+    if (offset_of(op) != WEIR_STREAM)
         return ORDER_ANY;
     return order == ORDER_STREAM_IN ? ORDER_IN : ORDER_OUT;
 }

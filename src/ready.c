@@ -375,6 +375,13 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
         return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
+    case WEIR_OP_COPY: /* to such a handle */
+        if (handle == WEIR_HANDLE_FILE)
+            return WEIR_SUPPORT_OFFLOADED;
+        return handle == WEIR_HANDLE_STREAM || handle == WEIR_HANDLE_PIPE ||
+                       handle == WEIR_HANDLE_TTY
+                   ? WEIR_SUPPORT_EMULATED
+                   : WEIR_SUPPORT_NO;
     default:
         return WEIR_SUPPORT_NO;
     }

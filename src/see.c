@@ -64,6 +64,8 @@ static const char *state_text(const struct weir_op *op)
         return "until its time";
     case OP_GIVEN:
         return "with the engine";
+    case OP_COPYING:
+        return "until either end is ready";
     case OP_OFFLOADED:
         return "with a worker";
     case OP_PACED:
@@ -92,7 +94,7 @@ static void dump_op(const struct weir_loop *loop, const struct weir_op *op, uint
         fprintf(file, ", due in %.3f s", ((double)op->in.due_ns - (double)now_ns) / 1e9);
     if (op->flags & WEIR_BACKGROUND)
         fprintf(file, ", background");
-    if (op == &loop->pace || signal_is_internal(loop, op))
+    if (op == &loop->pace || (op->told & OP_OWN) || signal_is_internal(loop, op))
         fprintf(file, ", weir's own");
     fputc('\n', file);
 }

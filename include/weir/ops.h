@@ -38,7 +38,7 @@
     X(TRUNCATE, "truncate", ANY)                                                                   \
     X(PREALLOCATE, "preallocate", ANY)                                                             \
     X(ADVISE, "advise", ANY)                                                                       \
-    X(COPY, "copy", OUT)                                                                           \
+    X(COPY, "copy", STREAM_OUT)                                                                    \
     X(MOVE, "move", ANY)
 
 #define WEIR_OP_KIND_(NAME, name, direction) WEIR_OP_##NAME,

@@ -27,6 +27,16 @@ static inline unsigned os_fork_generation(void)
 /* One performing switch for all engines: struct system's perform. */
 int64_t posix_perform(struct weir_op *op, enum perform how);
 
+/* The next piece of a copy, where the system has a call for such a pair; else WEIR_EOPNOTSUPP. With
+ * WEIR_EAGAIN, copy->waits_for. */
+int64_t posix_copy(struct copy *copy, enum perform how);
+
+/* copy_file_range(2), sendfile(2), splice(2), the last two never waiting for a stream and without
+ * SIGPIPE; offsets may be WEIR_STREAM. WEIR_EOPNOTSUPP where the system has none. */
+int64_t os_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t length);
+int64_t os_send_file(int from, uint64_t from_offset, int to, size_t length);
+int64_t os_splice(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t length);
+
 /* A name look-up, which may take long: as weir_resolve() ends. */
 int64_t posix_resolve(const struct weir_lookup *lookup);
 

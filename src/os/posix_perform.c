@@ -37,7 +37,7 @@ static int64_t move_socket(struct weir_op *op, const struct rest *rest, enum per
 {
     int descriptor = op->handle->in.descriptor;
     int flags = MSG_NOSIGNAL | (how == PERFORM_TRY ? MSG_DONTWAIT : 0) |
-                (op->flags & WEIR_PEEK ? MSG_PEEK : 0);
+                (op->flags & WEIR_PEEK ? MSG_PEEK : 0) | (op->flags & OP_DISCARD ? MSG_TRUNC : 0);
     if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))
         return posix_receive_datagram(op, rest, flags);
     if (!rest->count)
@@ -329,13 +329,14 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
         return perform_range(op, how);
+    case WEIR_OP_COPY:
+        return posix_copy(copy_of(op), how);
     case WEIR_OP_RESOLVE:
         return how == PERFORM_TRY ? WEIR_ENOTSUP : posix_resolve(op->in.arg.lookup);
     case WEIR_OP_WORK:
         return op->in.arg.work(op);
     case WEIR_OP_RECV_POOLED:
     case WEIR_OP_RECV_MSG_POOLED:
-    case WEIR_OP_COPY:
         return WEIR_ENOTSUP;
     case WEIR_OP_NONE:
     case WEIR_OP_NOP:

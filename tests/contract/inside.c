@@ -517,20 +517,6 @@ static void run_without_memory(struct contract *c)
 }
 
 /* What this version does not have ends like everything else: once, in done(), and says so. */
-static void absent_ops_say_so(struct contract *c)
-{
-    struct weir_handle     a = {0}, b = {0};
-    struct weir_op         op = {0};
-    struct weir_copy_range range = {.from = &b};
-    contract_unix_pair(c, &a, &b);
-    weir_copy(&op, &a, &range, 0, contract_done);
-    contract_run(c);
-    CHECK_RESULT(&op, WEIR_ENOTSUP);
-    CHECK_EQ(op.served, WEIR_SERVED_NOT);
-    contract_close(c, &a);
-    contract_close(c, &b);
-}
-
 static void absent_pools_and_groups_say_so(struct contract *c)
 {
     struct weir_handle        a = {0}, b = {0};
@@ -660,7 +646,6 @@ const struct contract_case contract_cases[] = {
     {"open_without_memory", open_without_memory, 0},
     {"open_without_descriptors", open_without_descriptors, 0},
     {"run_without_memory", run_without_memory, 0},
-    {"absent_ops_say_so", absent_ops_say_so, 0},
     {"absent_pools_and_groups_say_so", absent_pools_and_groups_say_so, 0},
     {"version_is_told", version_is_told, 0},
     {0},
