@@ -2,10 +2,9 @@
 /* copy.c - weir_copy(): a poll of weir's own waits for whichever end is not ready, and then a piece
  * is moved: by a call that the system has for such a pair, else by reads and writes.
  *
- * The caller's op has its turn at the target, and `place` has it at the source. What a read took is
- * written at once or given up: a socket is peeked at, and its bytes are taken only when the target
- * has them. Only terminals, and pipes that cannot be spliced, are read first; what could not be
- * written of that is kept for the next piece. */
+ * The caller's op has its turn at the target, and `place` has it at the source. A source is looked
+ * at, and its bytes are taken only when the target has them, so that none is lost. Only terminals
+ * cannot be looked at; what was read of one and could not be written is kept for the next piece. */
 #include <string.h>
 
 #include "engine.h"
@@ -172,22 +171,27 @@ static bool is_readable(struct copy *copy)
     return copy->from.loop->sys->perform(&op, PERFORM_TRY) != WEIR_EAGAIN;
 }
 
-/* What a read from here took can be put nowhere else. */
+/* A terminal cannot be looked at: what is read from it can be put nowhere else. */
 static bool must_keep(const struct copy *copy)
 {
-    return !handle_is_socket(&copy->from);
+    return copy->from.in.kind == WEIR_HANDLE_TTY || copy->blind;
 }
 
-/* Looks at the next bytes of a socket; reads those of anything else. */
+/* Looks at the next bytes of the source, or, of one that cannot be looked at, reads them. */
 static int64_t take(struct copy *copy, unsigned char *buffer)
 {
-    bool     keeps = must_keep(copy);
-    uint64_t wanted = copy->left < BUFFER_ROOM ? copy->left : BUFFER_ROOM;
-    int64_t taken = perform(&copy->from, keeps ? WEIR_OP_READ : WEIR_OP_RECV, keeps ? 0 : WEIR_PEEK,
-                            buffer, wanted, WEIR_STREAM, PERFORM_TRY);
+    uint64_t          wanted = copy->left < BUFFER_ROOM ? copy->left : BUFFER_ROOM;
+    enum weir_op_kind kind = handle_is_socket(&copy->from) ? WEIR_OP_RECV : WEIR_OP_READ;
+    int64_t taken = perform(&copy->from, kind, must_keep(copy) ? 0 : WEIR_PEEK, buffer, wanted,
+                            WEIR_STREAM, PERFORM_TRY);
     if (taken == WEIR_EAGAIN)
         copy->waits_for = WEIR_IN;
-    if (keeps && taken > 0) {
+    if (taken == WEIR_EOPNOTSUPP && !must_keep(copy)) {
+        copy->blind = true;
+        copy->waits_for = 0; /* asked again, with a buffer that keeps */
+        return WEIR_EAGAIN;
+    }
+    if (must_keep(copy) && taken > 0) {
         copy->kept_at = 0;
         copy->kept_length = (uint32_t)taken;
     }
@@ -217,8 +221,9 @@ static void let_go(struct copy *copy, unsigned char *buffer, uint64_t length)
         copy->kept_length -= (uint32_t)length;
         return;
     }
+    enum weir_op_kind kind = handle_is_socket(&copy->from) ? WEIR_OP_RECV : WEIR_OP_READ;
     while (length) {
-        int64_t gone = perform(&copy->from, WEIR_OP_RECV, OP_DISCARD, buffer, length, WEIR_STREAM,
+        int64_t gone = perform(&copy->from, kind, OP_DISCARD, buffer, length, WEIR_STREAM,
                                PERFORM_TRY);
         if (gone <= 0)
             return; /* another process took it */

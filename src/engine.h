@@ -210,6 +210,7 @@ struct copy {
     uint8_t      waits_for; /* with WEIR_EAGAIN: WEIR_IN of the source, WEIR_OUT of the target */
     bool         checked;   /* two files: they are not one, or do not overlap */
     bool         buffered;  /* two files: the system refused to do it by itself */
+    bool         blind;     /* the source cannot be looked at, only read */
     bool         plain;     /* it is done by reads and writes, piece by piece */
     struct copy *next, *spare;
 };

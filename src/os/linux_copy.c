@@ -35,6 +35,23 @@ static void quiet_end(const struct quiet *quiet, int64_t result)
     pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
 }
 
+/* A pipe cannot be peeked at, but tee(2) copies it without taking: into another one, to be read. */
+int64_t os_peek_pipe(int descriptor, void *data, size_t length)
+{
+    int scratch[2];
+    if (pipe2(scratch, O_CLOEXEC) < 0)
+        return WEIR_EOPNOTSUPP;
+    ssize_t seen = tee(descriptor, scratch[1], length, SPLICE_F_NONBLOCK);
+    if (seen > 0)
+        seen = read(scratch[0], data, (size_t)seen);
+    int error = seen < 0 ? errno : 0;
+    close(scratch[0]);
+    close(scratch[1]);
+    if (error == ENOSYS || error == EPERM || error == EINVAL)
+        return WEIR_EOPNOTSUPP;
+    return error ? -error : seen;
+}
+
 int64_t os_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t length)
 {
     off_t   in = (off_t)from_offset, out = (off_t)to_offset;

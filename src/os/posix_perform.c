@@ -125,6 +125,8 @@ static int64_t move(struct weir_op *op, enum perform how)
     struct rest rest = rest_of(op);
     if (handle_is_socket(op->handle))
         return move_socket(op, &rest, how);
+    if (op->flags & WEIR_PEEK) /* of a copy only: the caller is refused it */
+        return os_peek_pipe(op->handle->in.descriptor, rest.data, rest.length);
     if (how == PERFORM_WAIT)
         return move_plain(op, &rest);
     return handle_has_offsets(op->handle) ? move_file_now(op, &rest) : move_now(op, &rest);
