@@ -224,6 +224,29 @@ static void each_kind_of_poll(struct contract *c)
     contract_close(c, &b);
 }
 
+/* A copy waits for its source, or for its target. */
+static void each_kind_of_copy(struct contract *c)
+{
+    struct weir_handle     handles[4] = {{0}};
+    struct weir_op         copy = {0};
+    struct weir_copy_range idle = {&handles[0], WEIR_STREAM, WEIR_STREAM, 10}, ready = idle;
+    contract_tcp_pair(c, &handles[0], &handles[1]);
+    contract_pipe_pair(c, &handles[2], &handles[3]);
+    for (int lap = 0; lap < 2; lap++) {
+        weir_copy(&copy, &handles[3], &idle, 0, contract_done);
+        if (lap)
+            CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        check_cancelled(c, &copy);
+    }
+    fill_out(c, &handles[3]);
+    CHECK_EQ(weir_try_send(&handles[1], "0123456789", 10, 0), 10);
+    weir_copy(&copy, &handles[3], &ready, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    check_cancelled(c, &copy);
+    for (int i = 0; i < 4; i++)
+        contract_close(c, &handles[i]);
+}
+
 static void pending_each_kind(struct contract *c)
 {
     each_kind_on_streams(c);
@@ -231,6 +254,7 @@ static void pending_each_kind(struct contract *c)
     each_kind_of_connecting(c);
     each_kind_without_a_handle(c);
     each_kind_of_poll(c);
+    each_kind_of_copy(c);
 }
 
 /* An open of a FIFO waits for a writer, on a worker or in the kernel; what ends it is either. */

@@ -421,7 +421,7 @@ static void deadline_on_each_kind(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0}, reader = {0}, writer = {0}, listener = {0}, accepted = {0};
     struct weir_handle datagram = {0};
-    struct weir_op     ops[8] = {{0}};
+    struct weir_op     ops[9] = {{0}};
     char               bytes[8];
     struct weir_buf    piece = {bytes, 1};
     struct weir_msg    messages[2] = {{.buffers = &piece, .count = 1},
@@ -430,7 +430,8 @@ static void deadline_on_each_kind(struct contract *c)
     CHECK_EQ(weir_socket(&datagram, c->loop, AF_INET, SOCK_DGRAM, 0), 0);
     contract_pipe_pair(c, &reader, &writer);
     contract_listen_any(c, &listener);
-    uint64_t start = weir_now(c->loop);
+    struct weir_copy_range range = {&b, WEIR_STREAM, WEIR_STREAM, 1};
+    uint64_t               start = weir_now(c->loop);
     weir_recv(&ops[0], &a, bytes, 1, 0, contract_done);
     weir_recv(&ops[1], &a, bytes, 1, 0, contract_done); /* behind the first */
     weir_read(&ops[2], &reader, bytes, 1, WEIR_STREAM, 0, contract_done);
@@ -439,11 +440,12 @@ static void deadline_on_each_kind(struct contract *c)
     weir_signal(&ops[5], c->loop, 10, 0, contract_done);
     weir_recv_msg(&ops[6], &b, &messages[0], 0, contract_done);
     weir_recv_batch(&ops[7], &datagram, &messages[1], 1, 0, contract_done);
-    for (int i = 0; i < 8; i++)
+    weir_copy(&ops[8], &writer, &range, 0, contract_done);
+    for (int i = 0; i < 9; i++)
         weir_deadline(&ops[i], 10 * WEIR_MILLISECOND);
     contract_run(c);
     CHECK(weir_now(c->loop) >= start + 10 * WEIR_MILLISECOND);
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 9; i++)
         CHECK_RESULT(&ops[i], WEIR_EDEADLINE);
     contract_close(c, &datagram);
     contract_close(c, &a);
