@@ -51,6 +51,7 @@ enum handle_flags {
     HANDLE_SEQUENCED = 0x0008, /* a listener whose connections are message sockets */
     HANDLE_NO_IN = 0x0020,     /* opened for writing only */
     HANDLE_NO_OUT = 0x0040,
+    HANDLE_DIRECT = 0x0100,   /* a file past the page cache: every transfer waits for the disk */
     HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
     HANDLE_CLOSING = 0x0400,
     HANDLE_LISTED = 0x0800,   /* in loop->ready, loop->changed or loop->closing, by in.changed */

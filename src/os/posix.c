@@ -211,6 +211,10 @@ static int posix_classify(struct weir_handle *handle, bool own)
         return -errno;
     if (flags & O_NONBLOCK)
         handle->in.flags |= HANDLE_NONBLOCK;
+#ifdef O_DIRECT
+    if (flags & O_DIRECT)
+        handle->in.flags |= HANDLE_DIRECT;
+#endif
     if ((flags & O_ACCMODE) == O_RDONLY)
         handle->in.flags |= HANDLE_NO_OUT;
     if ((flags & O_ACCMODE) == O_WRONLY)

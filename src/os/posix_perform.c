@@ -69,13 +69,15 @@ static int64_t move_plain(const struct weir_op *op, const struct rest *rest)
                              : pwritev(descriptor, vector, count, (off_t)rest->offset));
 }
 
-/* What is in memory is read at once; everything else of a file may wait for the disk. */
+/* What is in memory is read at once; everything else of a file may wait for the disk. Past the page
+ * cache nothing is in memory: there RWF_NOWAIT keeps the call from waiting for anything but the
+ * device itself. */
 static int64_t move_file_now(const struct weir_op *op, const struct rest *rest)
 {
     int                    count;
     struct weir_buf        one;
     const struct weir_buf *pieces = pieces_of(rest, &one, &count);
-    if (!op_reads(op))
+    if (!op_reads(op) || (op->handle->in.flags & HANDLE_DIRECT))
         return WEIR_ENOTSUP;
     int64_t result = os_read_now(op->handle->in.descriptor, pieces, count, rest->offset);
     return result == WEIR_EOPNOTSUPP ? WEIR_ENOTSUP : result;
