@@ -317,7 +317,8 @@ struct weir_options {
     void (*before_wait)(struct weir_loop *loop, void *user, int64_t timeout_ns); /* -1: for ever */
     void (*after_wait)(struct weir_loop *loop, void *user);
     void                 *wait_user;
-    unsigned              ring_entries; /* io_uring: submission entries; 0: 256 */
+    unsigned              ring_entries; /* io_uring: submission entries; 0: 256. linux-aio: polls at
+                                           a time; 0: 256, and more when they are needed */
     unsigned              file_workers; /* most threads for files, of weir or of io_uring; 0: 4 */
     unsigned              resolve_workers; /* most threads of the lane for names; 0: 2 */
     unsigned              work_workers;    /* most threads of the lane for weir_work(); 0: 4 */
@@ -331,6 +332,7 @@ struct weir_options {
 #define WEIR_WITHOUT_BUFFER_RING 0x2u
 #define WEIR_WITHOUT_MULTISHOT 0x4u
 #define WEIR_WITHOUT_REGISTERED 0x8u
+#define WEIR_WITHOUT_SHARED_RING 0x10u /* linux-aio: events by io_getevents(2) */
 
 /* [any] Opens a loop; options may be NULL for the defaults. Returns 0 and the loop, or, with *loop
  * NULL, WEIR_ENOENGINE (the engine asked for, or every engine, was refused: weir_engine_list() says

@@ -120,6 +120,9 @@ struct engine {
     /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or
      * WEIR_E*, with which the waiting ops of the handle end. */
     int (*watch)(struct weir_loop *loop, struct weir_handle *handle);
+    /* Optional, readiness only: hands over what watch and start only queued, before an outer loop
+     * sleeps. */
+    void (*flush)(struct weir_loop *loop);
     /* Hands over what is queued, sleeps at most timeout_ns (-1: for ever), harvests everything.
      * Runs no callback. 0 or WEIR_E*. */
     int (*wait)(struct weir_loop *loop, int64_t timeout_ns);

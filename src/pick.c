@@ -8,7 +8,7 @@
 extern const struct engine engine_poll, engine_select, engine_spin, engine_threads;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
-extern const struct engine engine_sigio;
+extern const struct engine engine_linux_aio, engine_sigio;
 #endif
 
 /* Best first. A mechanism that is not in this build says why. */
@@ -36,7 +36,7 @@ static const struct known known[] = {
     {"iocp", "completion", NULL, "it is a mechanism of Windows"},
     {"poll", "readiness", &engine_poll, NULL},
     {"select", "readiness", &engine_select, NULL},
-    {"linux-aio", "completion", NULL, LATER},
+    {"linux-aio", "completion", ON_LINUX(engine_linux_aio)},
     {"threads", "threads", &engine_threads, NULL},
     {"posix-aio", "completion", NULL, LATER},
     {"sigio", "readiness", ON_LINUX(engine_sigio)},

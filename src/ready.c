@@ -313,6 +313,8 @@ void ready_flush(struct weir_loop *loop)
         handle->in.want = handle->in.armed;
         refuse_waiting(loop, handle, error);
     }
+    if (loop->engine->flush)
+        loop->engine->flush(loop);
 }
 
 void ready_forget(struct weir_loop *loop, struct weir_handle *handle)

@@ -146,6 +146,27 @@ static void rebind_after_close(struct contract *c)
     contract_close(c, &rebound);
 }
 
+/* Not only mostly: what the kernel still does with a descriptor that is closed is awaited. */
+static void port_is_free_each_time(struct contract *c)
+{
+    struct weir_address address;
+    struct weir_handle  listener = {0}, accepted = {0};
+    struct weir_op      accept = {0};
+    contract_listen_any(c, &listener);
+    CHECK_EQ(weir_local_address(&listener, &address), 0);
+    for (unsigned lap = 0; lap < contract_count(1000); lap++) {
+        weir_accept(&accept, &listener, &accepted, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        if (lap % 2)
+            CHECK_EQ(weir_close_now(&listener), 0);
+        contract_close(c, &listener);
+        CHECK_RESULT(&accept, WEIR_ECANCELED);
+        CHECK_EQ(weir_listen(&listener, c->loop, address.data.bytes, address.length, 0,
+                             WEIR_NO_REUSE_ADDR),
+                 0);
+    }
+}
+
 static void close_now_frees_before_it_returns(struct contract *c)
 {
     struct weir_handle  listener = {0}, second = {0}, accepted = {0}, never = {0};
@@ -350,6 +371,7 @@ const struct contract_case contract_cases[] = {
     {"op_on_closing_handle_ends_cancelled", op_on_closing_handle_ends_cancelled, 0},
     {"op_of_the_last_callback_ends_first", op_of_the_last_callback_ends_first, 0},
     {"rebind_after_close", rebind_after_close, 0},
+    {"port_is_free_each_time", port_is_free_each_time, 0},
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
     {"close_now_after_close", close_now_after_close, 0},

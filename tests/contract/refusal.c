@@ -126,12 +126,39 @@ static void epoll_denied(struct contract *c)
     check_denied(c, "epoll", WEIR_EPERM, "epoll_create1");
 }
 
+static void aio_eperm(struct contract *c)
+{
+    contract_deny(SYS_io_setup, EPERM);
+    check_denied(c, "linux-aio", WEIR_EPERM, "denied");
+}
+
+static void aio_enosys(struct contract *c)
+{
+    contract_deny(SYS_io_setup, ENOSYS);
+    check_denied(c, "linux-aio", WEIR_ENOSYS, "no Linux AIO");
+}
+
+/* What all processes together may have of it is taken: both numbers are told. */
+static void aio_eagain(struct contract *c)
+{
+    contract_deny(SYS_io_setup, EAGAIN);
+    check_denied(c, "linux-aio", WEIR_EAGAIN, "aio-max-nr");
+}
+
+/* As before Linux 4.18. */
+static void aio_polls_missing(struct contract *c)
+{
+    contract_deny(SYS_io_submit, EINVAL);
+    check_denied(c, "linux-aio", WEIR_ENOSYS, "4.18");
+}
+
 static void all_denied_clear_error(struct contract *c)
 {
     static struct weir_engine_info engines[ENGINES];
     struct weir_options            options = {.engine = c->engine};
     contract_deny(SYS_io_uring_setup, EPERM);
     contract_deny(SYS_epoll_create1, EPERM);
+    contract_deny(SYS_io_setup, EPERM);
     contract_deny(SYS_eventfd2, EPERM);
     contract_deny(SYS_pipe2, EPERM);
     contract_deny(SYS_sched_yield, EPERM);
@@ -493,6 +520,10 @@ const struct contract_case contract_cases[] = {
     {"uring_enomem", uring_enomem, CONTRACT_OWN_LOOP},
     {"op_missing", op_missing, CONTRACT_OWN_LOOP},
     {"epoll_denied", epoll_denied, CONTRACT_OWN_LOOP},
+    {"aio_eperm", aio_eperm, CONTRACT_OWN_LOOP},
+    {"aio_enosys", aio_enosys, CONTRACT_OWN_LOOP},
+    {"aio_eagain", aio_eagain, CONTRACT_OWN_LOOP},
+    {"aio_polls_missing", aio_polls_missing, CONTRACT_OWN_LOOP},
     {"all_denied_clear_error", all_denied_clear_error, CONTRACT_OWN_LOOP},
     {"realtime_signals_all_taken", realtime_signals_all_taken, CONTRACT_OWN_LOOP},
     {"signals_for_descriptors_denied", signals_for_descriptors_denied, CONTRACT_OWN_LOOP},

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "contract.h"
@@ -230,6 +232,40 @@ static void background_signal_does_not_hold(struct contract *c)
         CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
 }
 
+static void poll_is_told_of(struct contract *c, int fd, int signals)
+{
+    struct weir_handle      handle = {0};
+    struct weir_op          poll = {0};
+    struct signalfd_siginfo info;
+    CHECK_EQ(weir_adopt(&handle, c->loop, fd, 0), 0);
+    for (int lap = 0; lap < 3; lap++) {
+        weir_poll(&poll, &handle, WEIR_IN, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        send_self(SIGUSR2);
+        CHECK_EQ(contract_await(c, &poll), WEIR_IN);
+        CHECK_EQ(read(signals, &info, sizeof info), sizeof info);
+        CHECK_EQ(info.ssi_signo, SIGUSR2);
+    }
+    contract_close(c, &handle);
+}
+
+/* The program's own signalfd, and an epoll that holds one: ready for the thread that asks. */
+static void signalfd_of_the_program_is_told(struct contract *c)
+{
+    sigset_t           mask;
+    struct epoll_event event = {.events = EPOLLIN};
+    int                outer = epoll_create1(EPOLL_CLOEXEC);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR2);
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &mask, NULL), 0);
+    int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    CHECK(outer >= 0 && signals >= 0);
+    CHECK_EQ(epoll_ctl(outer, EPOLL_CTL_ADD, signals, &event), 0);
+    poll_is_told_of(c, outer, signals);
+    poll_is_told_of(c, signals, signals);
+    CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &mask, NULL), 0);
+}
+
 const struct contract_case contract_cases[] = {
     {"signal_is_delivered", signal_is_delivered, 0},
     {"signal_to_the_thread_is_delivered", signal_to_the_thread_is_delivered, 0},
@@ -243,5 +279,6 @@ const struct contract_case contract_cases[] = {
     {"loop_close_lets_through", loop_close_lets_through, 0},
     {"what_cannot_be_caught_is_refused", what_cannot_be_caught_is_refused, 0},
     {"background_signal_does_not_hold", background_signal_does_not_hold, 0},
+    {"signalfd_of_the_program_is_told", signalfd_of_the_program_is_told, 0},
     {0},
 };

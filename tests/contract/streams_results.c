@@ -609,7 +609,10 @@ static enum weir_served served_after_waiting(const struct contract *c)
             if (strcmp(engines[i].model, "readiness") == 0)
                 return WEIR_SERVED_READY;
             if (strcmp(engines[i].model, "completion") == 0)
-                return WEIR_SERVED_KERNEL;
+                return weir_query(c->engine, WEIR_OP_RECV, WEIR_HANDLE_STREAM) ==
+                               WEIR_SUPPORT_NATIVE
+                           ? WEIR_SERVED_KERNEL
+                           : WEIR_SERVED_READY;
             return strcmp(engines[i].model, "threads") == 0 ? WEIR_SERVED_WORKER
                                                             : WEIR_SERVED_SIMULATED;
         }
