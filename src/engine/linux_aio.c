@@ -160,16 +160,17 @@ static int refuse_setup(char *reason, int error)
     char sentence[128];
     switch (error) {
     case WEIR_ENOSYS:
-        return loop_refuse(reason, error, "This kernel has no Linux AIO");
+        return loop_refuse(reason, error, "This kernel has no Linux AIO: io_setup() is missing");
     case WEIR_EPERM:
         return loop_refuse(reason, error, "io_setup() is denied, by a seccomp filter");
     case WEIR_EAGAIN:
-        snprintf(sentence, sizeof sentence,
-                 "Of the %ld requests of /proc/sys/fs/aio-max-nr %ld are taken (aio-nr)",
-                 limit_of("aio-max-nr"), limit_of("aio-nr"));
+        snprintf(
+            sentence, sizeof sentence,
+            "io_setup() finds %ld of the %ld requests taken that /proc/sys/fs/aio-max-nr allows",
+            limit_of("aio-nr"), limit_of("aio-max-nr"));
         return loop_refuse(reason, error, sentence);
     case WEIR_ENOMEM:
-        return loop_refuse(reason, error, "A context of Linux AIO does not fit into memory");
+        return loop_refuse(reason, error, "io_setup() finds no memory for a context");
     default:
         return loop_refuse(reason, error, "io_setup() failed");
     }
