@@ -165,6 +165,7 @@ static void port_is_free_each_time(struct contract *c)
                              WEIR_NO_REUSE_ADDR),
                  0);
     }
+    contract_close(c, &listener);
 }
 
 static void close_now_frees_before_it_returns(struct contract *c)
