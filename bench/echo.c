@@ -49,6 +49,8 @@ static struct candidate candidates[SERVER_ROOM] = {
     {.name = "weir-epoll-et", .program = "examples/echo", .engine = "epoll-et"},
     {.name = "hand-epoll-oneshot", .program = "bench/handwritten/echo_epoll_oneshot"},
     {.name = "weir-epoll-oneshot", .program = "examples/echo", .engine = "epoll-oneshot"},
+    {.name = "hand-linux-aio", .program = "bench/handwritten/echo_linux_aio"},
+    {.name = "weir-linux-aio", .program = "examples/echo", .engine = "linux-aio"},
     {.name = "hand-sigio", .program = "bench/handwritten/echo_sigio"},
     {.name = "weir-sigio", .program = "examples/echo", .engine = "sigio"},
     {.name = "hand-select", .program = "bench/handwritten/echo_select", .most = SELECT_MOST},
@@ -63,7 +65,7 @@ static struct candidate candidates[SERVER_ROOM] = {
     {.name = "weir-io_uring", .program = "examples/echo", .engine = "io_uring"},
     {.name = "hand-io_uring-best", .program = "bench/handwritten/echo_uring_best"},
 };
-static size_t candidate_count = 19;
+static size_t candidate_count = 21;
 
 /* What is asked of two servers: the first's CPU time a request over the second's. */
 static const struct {
@@ -76,6 +78,7 @@ static const struct {
     {"weir-epoll-oneshot", "hand-epoll-oneshot", 0},
     {"weir-select", "hand-select", 0},
     {"weir-spin", "hand-spin", 0},
+    {"weir-linux-aio", "hand-linux-aio", 0},
     {"weir-sigio", "hand-sigio", 0},
     {"weir-threads", "hand-threads", 0},
     {"weir-io_uring", "hand-io_uring", 1.10},

@@ -23,7 +23,7 @@
 enum { COUNTED_REQUESTS = 4000 }; /* for the system calls of one engine */
 
 static const char default_engines[] =
-    "threads,spin,select,poll,epoll,epoll-et,epoll-oneshot,sigio,io_uring";
+    "threads,spin,select,poll,epoll,epoll-et,epoll-oneshot,linux-aio,sigio,io_uring";
 
 /* Of each engine in a round, unless the user says otherwise; with many engines less, so that a
  * comparison stays one of half a minute. */

@@ -12,6 +12,9 @@
 
 #include "linux_aio.h"
 
+/* So many turns that find events go by before those that wait by poll(2) are asked. */
+#define BUSY_TURNS 8
+
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void aio_flush(struct weir_loop *loop)
@@ -49,6 +52,12 @@ static int aio_sleep(struct weir_loop *loop, int64_t timeout_ns)
     return 0;
 }
 
+/* In a busy loop each event must not cost a call more for those that wait outside. */
+static bool may_put_off(struct aio *a)
+{
+    return ++a->busy < BUSY_TURNS;
+}
+
 /* The notifier is cleared only before sleeping on it, when it may be old: a loop that finds events
  * in its rings makes no call for that. A wake-up that was cleared, too, is seen by its state. */
 static int aio_wait(struct weir_loop *loop, int64_t timeout_ns)
@@ -61,10 +70,12 @@ static int aio_wait(struct weir_loop *loop, int64_t timeout_ns)
         a->stale = false;
         found = harvest(loop) || atomic_load(&loop->wake) == TOLD;
     }
+    bool looks_only = !timeout_ns;
     if (found)
         timeout_ns = 0;
-    if (!timeout_ns && a->count == 1 && !loop->embedded)
+    if (!timeout_ns && !loop->embedded && (a->count == 1 || (!looks_only && may_put_off(a))))
         return 0;
+    a->busy = 0;
     int error = aio_sleep(loop, timeout_ns);
     if (!error)
         harvest(loop);

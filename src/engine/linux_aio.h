@@ -58,6 +58,7 @@ struct aio {
     struct weir_handle **handles; /* owned array of borrowed handles; handles[i] waits by fds[i] */
     int                  count, room;
     int                  grow_at;  /* so many handles in fds make another context worth a try */
+    int                  busy;     /* turns that found events since poll(2) was last asked */
     bool                 fixed;    /* options.ring_entries bounds the contexts */
     bool                 stale;    /* the notifier may tell of what was already harvested */
     bool                 denied;   /* io_submit() is refused for good */

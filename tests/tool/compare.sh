@@ -3,7 +3,7 @@
 # is judged.
 . "$(dirname "$0")/lib.sh"
 engines=$("$weir" engines | awk '
-    $3 == "yes" || $3 == "default" { if (" threads spin select poll epoll epoll-et epoll-oneshot sigio io_uring " ~ " " $1 " ") print $1 }')
+    $3 == "yes" || $3 == "default" { if (" threads spin select poll epoll epoll-et epoll-oneshot linux-aio sigio io_uring " ~ " " $1 " ") print $1 }')
 list=$(echo $engines | tr ' ' ,)
 echo "engines: $list"
 
@@ -37,6 +37,7 @@ poll p?poll
 epoll epoll_p?wait
 epoll-et epoll_p?wait
 epoll-oneshot epoll_ctl
+linux-aio io_submit
 sigio ppoll|rt_sigtimedwait
 io_uring io_uring_enter
 CALLS
