@@ -174,7 +174,7 @@ enum weir_served {
     WEIR_SERVED_NOT,       /* ended without an attempt: wrong argument, cancelled early */
     WEIR_SERVED_AT_ONCE,   /* a direct call that had not to wait */
     WEIR_SERVED_READY,     /* a direct call, after the mechanism said that it is ready */
-    WEIR_SERVED_KERNEL,    /* the kernel completed it */
+    WEIR_SERVED_KERNEL,    /* the kernel, or the C library's AIO, completed it */
     WEIR_SERVED_WORKER,    /* a thread made a blocking call */
     WEIR_SERVED_SIMULATED, /* the sim engine */
     WEIR_SERVED_KINDS

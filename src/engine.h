@@ -236,6 +236,10 @@ struct weir_loop {
     struct handle_fifo ready;   /* told by the mechanism, attempts to come */
     struct handle_fifo changed; /* interest to be told to the mechanism before the next wait */
 
+    /* A hybrid: the readiness engine that it stands on, which owns `mechanism`; and its own. */
+    const struct engine *below;
+    void                *hybrid; /* owned by the engine */
+
     /* Ops on their way. */
     struct op_fifo      asked, ended;
     struct op_fifo      paced;
@@ -303,6 +307,10 @@ bool loop_awaits_signals(const struct weir_loop *loop, const struct weir_op *op)
 
 /* Writes the sentence of a refusal, with the error's name; returns the error. */
 int loop_refuse(char *reason, int error, const char *sentence);
+
+/* From a hybrid's open: opens the best level-triggered readiness engine that this machine allows as
+ * loop->below. As open of struct engine. */
+int loop_open_below(struct weir_loop *loop, const struct weir_options *options, char *reason);
 
 /* loop->notifier, for wake. */
 int  loop_notifier_open(struct weir_loop *loop);

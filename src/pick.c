@@ -5,7 +5,8 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll, engine_select, engine_spin, engine_threads;
+extern const struct engine engine_poll, engine_posix_aio, engine_select, engine_spin,
+    engine_threads;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
 extern const struct engine engine_linux_aio, engine_sigio;
@@ -38,7 +39,7 @@ static const struct known known[] = {
     {"select", "readiness", &engine_select, NULL},
     {"linux-aio", "completion", ON_LINUX(engine_linux_aio)},
     {"threads", "threads", &engine_threads, NULL},
-    {"posix-aio", "completion", NULL, LATER},
+    {"posix-aio", "completion", &engine_posix_aio, NULL},
     {"sigio", "readiness", ON_LINUX(engine_sigio)},
     {"spin", "readiness", &engine_spin, NULL},
     {"sim", "simulation", NULL, LATER},
@@ -72,6 +73,22 @@ static int open_engine(struct weir_loop *loop, const struct known *entry,
 static bool may_be_default(const struct known *entry)
 {
     return entry->engine && !(entry->engine->traits & ENGINE_BY_NAME);
+}
+
+int loop_open_below(struct weir_loop *loop, const struct weir_options *options, char *reason)
+{
+    int error = WEIR_ENOTSUP;
+    for (int i = 0; i < KNOWN; i++) {
+        const struct engine *engine = known[i].engine;
+        if (!engine || engine->traits != ENGINE_READINESS || engine->start != ready_start)
+            continue;
+        error = engine->open(loop, options, reason);
+        if (error)
+            continue;
+        loop->below = engine;
+        return 0;
+    }
+    return error;
 }
 
 static void remember(struct weir_loop *loop, const struct weir_engine_info *info)
