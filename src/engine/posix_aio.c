@@ -232,12 +232,13 @@ static enum started posix_aio_start(struct weir_loop *loop, struct weir_op *op)
     return STARTED;
 }
 
-/* One that still waits for its turn ends; what runs goes on, and its true result is told. */
+/* What waits for its turn ends; what runs goes on, and its true result is told. All that wait on
+ * the descriptor are cancelled, and those that nobody asked are given again: glibc (2.36) forgets
+ * the others of a descriptor when the first of them is cancelled alone before a thread took it. */
 static void posix_aio_cancel(struct weir_loop *loop, struct weir_op *op)
 {
-    struct request *request = (struct request *)(uintptr_t)op->in.engine;
-    if (request)
-        aio_cancel(request->block.aio_fildes, &request->block);
+    if (op->in.engine)
+        aio_cancel(op->handle->in.descriptor, NULL);
     else
         ready_cancel(loop, op);
 }
@@ -269,6 +270,21 @@ static void leave_ended(struct weir_loop *loop, struct posix_aio *aio, struct re
     loop->sys->notifier_tell(loop->notifier[1]);
 }
 
+static void harvest(struct weir_loop *loop, struct posix_aio *aio, struct request *request)
+{
+    struct weir_op *op = request->op;
+    int64_t         result = request->result;
+    give_back(aio, request);
+    aio->running--;
+    op->in.engine = 0;
+    if (result == WEIR_ECANCELED && !op->in.cause) {
+        loop_ask(loop, op); /* another one of its descriptor was meant */
+        return;
+    }
+    op->served = result == WEIR_ECANCELED ? WEIR_SERVED_NOT : WEIR_SERVED_KERNEL;
+    loop_event(loop, op, result, 0, 0);
+}
+
 static int posix_aio_wait(struct weir_loop *loop, int64_t timeout_ns)
 {
     struct posix_aio *aio = loop->hybrid;
@@ -276,13 +292,8 @@ static int posix_aio_wait(struct weir_loop *loop, int64_t timeout_ns)
     struct request   *ended = aio->running ? take_ended(aio) : NULL;
     while (ended && loop_room(loop, 1)) {
         struct request *request = ended;
-        struct weir_op *op = request->op;
         ended = request->next;
-        give_back(aio, request);
-        aio->running--;
-        op->in.engine = 0;
-        op->served = request->result == WEIR_ECANCELED ? WEIR_SERVED_NOT : WEIR_SERVED_KERNEL;
-        loop_event(loop, op, request->result, 0, 0);
+        harvest(loop, aio, request);
     }
     if (ended)
         leave_ended(loop, aio, ended);
@@ -352,12 +363,14 @@ static int posix_aio_open(struct weir_loop *loop, const struct weir_options *opt
     return 0;
 }
 
-/* Vectors and a file's own position are not what POSIX AIO has. */
+/* Its own are reads, writes and syncs of files; what becomes ready is not, nor are vectors. */
 static int posix_aio_query(enum weir_op_kind op, enum weir_handle_kind handle)
 {
     int  support = ready_query(op, handle, ENGINE_READINESS);
     bool served = op == WEIR_OP_READ || op == WEIR_OP_WRITE || op == WEIR_OP_FSYNC;
-    return served && support == WEIR_SUPPORT_OFFLOADED ? WEIR_SUPPORT_NATIVE : support;
+    if (support == WEIR_SUPPORT_NATIVE && handle != WEIR_HANDLE_NONE)
+        return WEIR_SUPPORT_EMULATED;
+    return support == WEIR_SUPPORT_OFFLOADED && served ? WEIR_SUPPORT_NATIVE : support;
 }
 
 static int posix_aio_features(const struct weir_loop *loop, struct weir_feature *features,

@@ -276,6 +276,42 @@ static void fork_with_a_busy_worker(struct contract *c)
     CHECK_EQ(contract_await(c, &work.op), 1);
 }
 
+/* Writes to a file of its own, and reads that back. */
+static void move_to_file(struct contract *c)
+{
+    struct weir_handle file = {0};
+    struct weir_op     op = {0};
+    char               data[6] = "";
+    weir_open(&op, c->loop, &file, contract_temp_file(c),
+              WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    weir_write(&op, &file, "family", 6, 0, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 6);
+    weir_read(&op, &file, data, 6, 0, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 6);
+    CHECK(memcmp(data, "family", 6) == 0);
+    weir_fsync(&op, &file, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    contract_close(c, &file);
+}
+
+static void forget_and_move(struct contract *c)
+{
+    CHECK_EQ(weir_loop_forget(c->loop), 0);
+    CHECK_EQ(contract_open(c, &c->loop, NULL), 0);
+    move_to_file(c);
+    contract_loop_close(c, c->loop);
+}
+
+/* The threads that served the parent's files did not come along, and its child needs none of
+ * them. */
+static void fork_after_file_ops(struct contract *c)
+{
+    move_to_file(c);
+    contract_in_fork(c, forget_and_move);
+    move_to_file(c);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Execution, standard input
  * ---------------------------------------------------------------------------------------------- */
@@ -627,6 +663,7 @@ const struct contract_case contract_cases[] = {
     {"fork_new_loop", fork_new_loop, 0},
     {"fork_loop_beside_the_inherited", fork_loop_beside_the_inherited, 0},
     {"fork_with_a_busy_worker", fork_with_a_busy_worker, 0},
+    {"fork_after_file_ops", fork_after_file_ops, 0},
     {"exec_leaks_nothing", exec_leaks_nothing, 0},
     {"stdin_flags_unchanged", stdin_flags_unchanged, 0},
     {"sigpipe_is_left_alone", sigpipe_is_left_alone, 0},

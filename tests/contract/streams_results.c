@@ -604,6 +604,8 @@ static enum weir_served served_after_waiting(const struct contract *c)
 {
     static struct weir_engine_info engines[32];
     int                            count = weir_engine_list(engines, 32);
+    if (weir_query(c->engine, WEIR_OP_RECV, WEIR_HANDLE_STREAM) == WEIR_SUPPORT_EMULATED)
+        return WEIR_SERVED_READY; /* its mechanism is for something else than streams */
     for (int i = 0; i < count && i < 32; i++)
         if (strcmp(engines[i].name, c->engine) == 0) {
             if (strcmp(engines[i].model, "readiness") == 0)
