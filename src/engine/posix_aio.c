@@ -351,6 +351,7 @@ static int posix_aio_open(struct weir_loop *loop, const struct weir_options *opt
         loop->below->close(loop);
         return loop_refuse(reason, WEIR_ENOMEM, "out of memory");
     }
+    os_prepare_aio();
     memset(aio, 0, sizeof *aio);
     aio->loop = loop;
     aio->ended_last = &aio->ended;

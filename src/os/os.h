@@ -96,6 +96,9 @@ int os_sync_data(int descriptor);             /* as fdatasync(2) */
 /* As weir_direct_alignment(), of a regular file or block device. */
 int os_direct_alignment(int descriptor, struct weir_alignment *alignment);
 
+/* Before the process uses POSIX AIO: what its C library needs to be told. */
+void os_prepare_aio(void);
+
 enum os_stat_time { OS_MODIFIED, OS_ACCESSED, OS_CHANGED };
 struct stat;
 int64_t os_stat_time(const struct stat *stat, enum os_stat_time which); /* ns since 1970 */
