@@ -19,7 +19,6 @@
 #include "../os/os.h"
 
 #define WATCHERS_MAX 64u
-#define WATCHERS_USUAL 4u
 #define WATCHED_MOST 128 /* requests of one watcher */
 #define CHUNK 32
 #define STACK_BYTES ((size_t)64 * 1024)
@@ -355,7 +354,7 @@ static int posix_aio_open(struct weir_loop *loop, const struct weir_options *opt
     memset(aio, 0, sizeof *aio);
     aio->loop = loop;
     aio->ended_last = &aio->ended;
-    aio->most = options->file_workers ? options->file_workers : WATCHERS_USUAL;
+    aio->most = options->file_workers ? options->file_workers : FILE_WORKERS_USUAL;
     if (aio->most > WATCHERS_MAX)
         aio->most = WATCHERS_MAX;
     pthread_mutex_init(&aio->mutex, NULL);
