@@ -86,6 +86,7 @@ int loop_open_below(struct weir_loop *loop, const struct weir_options *options, 
         if (error)
             continue;
         loop->below = engine;
+        reason[0] = '\0'; /* of a better one that was refused */
         return 0;
     }
     return error;
