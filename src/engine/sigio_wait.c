@@ -42,10 +42,15 @@ static bool clear_notifier(struct weir_loop *loop)
 /* What nobody waits for is remembered, and ends no wait. */
 static void tell(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
 {
-    if (events & (handle->in.want | WEIR_HUP | WEIR_ERR | WEIR_RDHUP))
+    if (events & (handle->in.want | WEIR_HUP | WEIR_ERR | WEIR_RDHUP | READY_URGENT))
         ready_told(loop, handle, events);
     else
         handle->in.hint |= (uint8_t)(events & (MAY_IN | MAY_OUT));
+}
+
+static unsigned events_of(int told)
+{
+    return poll_events_of(told) | (told & POLLPRI ? READY_URGENT : 0);
 }
 
 /* Asks up to ASKED of the named, from the first on. How many, or WEIR_E*. */
@@ -55,7 +60,7 @@ static int ask_some(struct weir_loop *loop, struct sigio *s, const int *names, i
     struct pollfd fds[ASKED];
     int           asked, told;
     for (asked = 0; asked < count && asked < ASKED; asked++)
-        fds[asked] = (struct pollfd){names[asked], poll_mask_of(SIGIO_EVERYTHING), 0};
+        fds[asked] = (struct pollfd){names[asked], poll_mask_of(SIGIO_EVERYTHING) | POLLPRI, 0};
     do
         told = poll(fds, (nfds_t)asked, 0);
     while (told < 0 && errno == EINTR);
@@ -68,7 +73,7 @@ static int ask_some(struct weir_loop *loop, struct sigio *s, const int *names, i
         if (names[i] == loop->notifier[0])
             *woken |= clear_notifier(loop);
         else
-            tell(loop, s->by_number[names[i]].handle, poll_events_of(fds[i].revents));
+            tell(loop, s->by_number[names[i]].handle, events_of(fds[i].revents));
     }
     return asked;
 }
