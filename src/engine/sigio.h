@@ -48,8 +48,8 @@ struct sigio {
 int  sigio_take_signal(void);
 void sigio_give_signal(void);
 
-/* In the loop's thread, from its first wait until it is closed: the signals are blocked there. After
- * the thread's last one the mask is as it was. 0 or WEIR_E*. */
+/* In the loop's thread, from its first wait until it is closed: the signals are blocked there.
+ * After the thread's last one the mask is as it was. 0 or WEIR_E*. */
 int  sigio_bind(struct sigio *s);
 void sigio_unbind(struct sigio *s);
 

@@ -136,8 +136,8 @@ static void loop_in_a_callback_leaves_the_other_its_own(struct contract *c)
     party_end(&outer);
 }
 
-/* Sleeps until one of the descriptors is readable, and runs that loop alone. A mechanism without one
- * is looked at in turns. */
+/* Sleeps until one of the descriptors is readable, and runs that loop alone. A mechanism without
+ * one is looked at in turns. */
 static void outer_sleep(struct party *parties)
 {
     struct pollfd fds[2];
