@@ -174,7 +174,7 @@ static int open_series(struct idle *idle, struct failure *why)
     size_t                     cells = 0;
     for (size_t i = 0; i < idle->choice.chosen_count; i++)
         add_row(idle, idle->choice.chosen[i]->name, example, idle->choice.chosen[i]->name);
-    (void)hand_threads;
+    add_row(idle, "blocking", hand_threads, NULL);
     add_row(idle, "hand-epoll", hand_epoll, NULL);
     for (int r = 0; r < idle->row_count; r++)
         for (int i = 0; i < o->count_of_counts; i++)

@@ -22,6 +22,7 @@
 
 int example_echo_main(int argc, char **argv);
 int hand_epoll_main(int argc, char **argv);
+int hand_threads_main(int argc, char **argv);
 int read_weir_main(int argc, char **argv);
 int read_blocking_main(int argc, char **argv);
 int read_uring_main(int argc, char **argv);

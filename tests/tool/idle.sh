@@ -15,7 +15,7 @@ succeeds "$weir" compare idle --engines poll,epoll --idle 0,70 --rounds 1 --seco
 prints "one active connection among idle ones, 64 bytes a request, server and load on one core"
 prints "CPU us/op, 70 idle"
 prints "server CPU an operation, from 0 to 70 idle connections:"
-for server in poll epoll hand-epoll; do
+for server in poll epoll blocking hand-epoll; do
     [ "$(grep -c "^$server " "$scratch/out")" = 1 ] || wrong "$server is not in the table"
 done
 "$CHECK_JSON" idle "$scratch/idle.json" 0 70 >"$scratch/said" || wrong "JSON: $(cat "$scratch/said")"
