@@ -103,7 +103,7 @@ static void check_served(json_t *served, bool complete)
         return;
     if (unpack(served, "served", "{s:I, s:I, s:I, s:I, s:I}", "at-once", &n[0], "ready", &n[1],
                "kernel", &n[2], "worker", &n[3], "simulated", &n[4]))
-        expect(n[0] + n[1] + n[2] > 0 && n[4] == 0, "nothing was served");
+        expect(n[0] + n[1] + n[2] + n[3] > 0 && n[4] == 0, "nothing was served");
 }
 
 static void check_entrant(json_t *engine, const char *wanted, bool complete)
