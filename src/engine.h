@@ -331,7 +331,7 @@ void         ready_forget(struct weir_loop *loop, struct weir_handle *handle);
 
 /* From wait: the mechanism says that WEIR_IN, WEIR_OUT, WEIR_HUP, ... hold for a handle. URGENT: so
  * does POLLPRI; one that tells changes asks for it, since a receive stops before urgent data. */
-#define READY_URGENT 0x80u
+#define READY_URGENT 0x40u
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events);
 
 /* Before a wait: tells the mechanism each changed interest. */
