@@ -68,13 +68,13 @@ int main(int argc, char **argv)
     if (error || (error = weir_socket(&sock, loop, AF_INET, SOCK_DGRAM, 0)) ||
         (error = weir_bind(&sock, &at.data, at.length, 0)))
         return fprintf(stderr, "udp-echo: %s: %s\n", text, weir_error_text(error)), 1;
+    receive();
+    weir_signal(&interrupt, loop, SIGINT, WEIR_BACKGROUND, on_signal);
+    weir_signal(&terminate, loop, SIGTERM, WEIR_BACKGROUND, on_signal);
     weir_local_address(&sock, &at);
     weir_address_format(&at, text, sizeof text);
     printf("listening on %s (%s)\n", text, weir_loop_engine(loop));
     fflush(stdout);
-    receive();
-    weir_signal(&interrupt, loop, SIGINT, WEIR_BACKGROUND, on_signal);
-    weir_signal(&terminate, loop, SIGTERM, WEIR_BACKGROUND, on_signal);
     weir_run(loop, WEIR_UNTIL_DONE);
     return weir_loop_close(loop, WEIR_SECOND);
 }
