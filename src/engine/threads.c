@@ -204,6 +204,7 @@ static void harvest_op(struct weir_loop *loop, struct worker *worker)
     op->in.progress = worker->copy.in.progress;
     op->in.step = worker->copy.in.step;
     op->told = worker->copy.told;
+    op->error = worker->copy.error;
     op->handle->in.flags |= worker->handle.in.flags & HANDLE_GUARDED;
     if (result != WEIR_ECANCELED || op->in.progress)
         op->served = WEIR_SERVED_WORKER;

@@ -82,7 +82,8 @@ static int64_t call(struct worker *worker)
 static int64_t carry_out(struct worker *worker)
 {
     struct weir_op *op = &worker->copy;
-    bool            transfers = op_reads(op) || op_writes(op);
+    bool            whole = op->handle->in.kind == WEIR_HANDLE_DATAGRAM; /* never in parts */
+    bool            transfers = (op_reads(op) || op_writes(op)) && !whole;
     for (;;) {
         int64_t result = call(worker);
         if (result <= 0 || !transfers || !(op->flags & WEIR_ALL))

@@ -80,6 +80,17 @@ static void receive_message(struct weir_op *op, struct weir_handle *handle,
         weir_recv_msg(op, handle, message, 0, contract_done);
 }
 
+/* A mechanism may open what it needs for a handle when it is first used, and keep it. */
+static void warm(struct contract *c, struct weir_handle *a, struct weir_handle *b)
+{
+    struct weir_op recv = {0};
+    char           byte;
+    weir_recv(&recv, b, &byte, 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    send_one(c, a, "w", 1);
+    CHECK_EQ(contract_await(c, &recv), 1);
+}
+
 static void handles_are_passed(struct contract *c)
 {
     for (unsigned i = 0; i < 4 * PASSING_PAIRS; i++) {
@@ -91,8 +102,9 @@ static void handles_are_passed(struct contract *c)
         struct weir_msg    message = message_with(&piece, bytes, sizeof bytes, &room);
         weir_os_handle     read_ends[HANDLES], write_ends[HANDLES], taken[HANDLES];
         bool               waits = i & 1, batch = (i & 2) && i / 4;
-        unsigned           before = contract_fd_count();
         passing_pairs[i / 4](c, &a, &b);
+        warm(c, &a, &b);
+        unsigned before = contract_fd_count();
         open_pipes(read_ends, write_ends, HANDLES);
         if (!waits)
             pass(c, &a, write_ends, HANDLES, "five");
@@ -110,8 +122,8 @@ static void handles_are_passed(struct contract *c)
         close_all(taken, HANDLES);
         close_all(read_ends, HANDLES);
         close_all(write_ends, HANDLES);
-        close_both(c, &a, &b);
         CHECK_EQ(contract_fd_count(), before);
+        close_both(c, &a, &b);
     }
 }
 
@@ -133,6 +145,7 @@ static void what_has_no_room_is_closed(struct contract *c)
         bool               batch = (i & 4) && pair;
         int                fit = i % 4 == 2 ? 1 : i % 4 == 3 ? 3 : 0;
         passing_pairs[pair](c, &a, &b);
+        warm(c, &a, &b);
         open_pipes(read_ends, write_ends, HANDLES);
         unsigned before = contract_fd_count();
         if (!rooms[i % 4])
@@ -164,6 +177,7 @@ static void plain_receive_leaves_none_open(struct contract *c)
         weir_os_handle     read_end, write_end;
         char               bytes[8];
         passing_pairs[pair](c, &a, &b);
+        warm(c, &a, &b);
         open_pipes(&read_end, &write_end, 1);
         unsigned before = contract_fd_count();
         pass(c, &a, &write_end, 1, "one");
