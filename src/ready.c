@@ -324,6 +324,16 @@ void ready_forget(struct weir_loop *loop, struct weir_handle *handle)
         loop->engine->watch(loop, handle);
 }
 
+/* Of ops that only sockets with a peer have. */
+static int query_socket(enum weir_op_kind op, enum weir_handle_kind handle)
+{
+    bool batch = op == WEIR_OP_RECV_BATCH || op == WEIR_OP_SEND_BATCH;
+    bool message = batch || op == WEIR_OP_RECV_MSG || op == WEIR_OP_SEND_MSG;
+    if (handle == WEIR_HANDLE_DATAGRAM)
+        return message ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_AT_ONCE;
+    return handle == WEIR_HANDLE_STREAM && !batch ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+}
+
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits)
 {
     bool file = handle == WEIR_HANDLE_FILE || handle == WEIR_HANDLE_DIRECTORY;
@@ -348,17 +358,11 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
         return handle == WEIR_HANDLE_LISTENER ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_CONNECT:
     case WEIR_OP_SHUTDOWN:
-        if (handle == WEIR_HANDLE_DATAGRAM)
-            return WEIR_SUPPORT_AT_ONCE;
-        return handle == WEIR_HANDLE_STREAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_RECV_MSG:
     case WEIR_OP_SEND_MSG:
-        if (handle == WEIR_HANDLE_STREAM)
-            return WEIR_SUPPORT_NATIVE;
-        return handle == WEIR_HANDLE_DATAGRAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_RECV_BATCH:
     case WEIR_OP_SEND_BATCH:
-        return handle == WEIR_HANDLE_DATAGRAM ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+        return query_socket(op, handle);
     case WEIR_OP_RECV:
     case WEIR_OP_RECVV:
     case WEIR_OP_SEND:

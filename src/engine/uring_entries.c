@@ -76,10 +76,17 @@ static void fill_message(struct io_uring_sqe *entry, const struct weir_op *op)
         io_uring_prep_sendmsg(entry, op->handle->in.descriptor, header, flags);
 }
 
-static void fill_connect(struct io_uring_sqe *entry, const struct weir_op *op)
+/* What makes and ends a connection. */
+static void fill_connection(struct io_uring_sqe *entry, const struct weir_op *op)
 {
-    io_uring_prep_connect(entry, op->handle->in.descriptor, op->in.arg.address.data,
-                          (socklen_t)op->in.arg.address.length);
+    int descriptor = op->handle->in.descriptor;
+    if (op->kind == WEIR_OP_ACCEPT)
+        io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    else if (op->kind == WEIR_OP_CONNECT)
+        io_uring_prep_connect(entry, descriptor, op->in.arg.address.data,
+                              (socklen_t)op->in.arg.address.length);
+    else
+        io_uring_prep_shutdown(entry, descriptor, SHUT_WR);
 }
 
 static void fill_poll(struct io_uring_sqe *entry, const struct weir_op *op)
@@ -143,13 +150,9 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
         fill_poll(entry, op);
         return true;
     case WEIR_OP_ACCEPT:
-        io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        return true;
     case WEIR_OP_CONNECT:
-        fill_connect(entry, op);
-        return true;
     case WEIR_OP_SHUTDOWN:
-        io_uring_prep_shutdown(entry, descriptor, SHUT_WR);
+        fill_connection(entry, op);
         return true;
     case WEIR_OP_OPEN:
         fill_open(entry, op);
