@@ -131,7 +131,12 @@ static void fewer_than_asked(struct contract *c)
         CHECK_EQ(contract_await(c, &send), 3);
         if (!waits)
             weir_recv_batch(&recv, &b, in, 8, 0, contract_done);
-        CHECK_EQ(contract_await(c, &recv), 3);
+        /* At least one: what waited may see the first before the others were sent. */
+        for (int64_t count = contract_await(c, &recv); count < 3;) {
+            CHECK(waits && count > 0);
+            weir_recv_batch(&recv, &b, in + count, (size_t)(8 - count), 0, contract_done);
+            count += contract_await(c, &recv);
+        }
         for (unsigned i = 0; i < 8; i++) {
             CHECK_EQ(in[i].result, i < 3 ? 4 : 0);
             CHECK_EQ(got[i], i < 3 ? 5 + i : 77);
