@@ -201,24 +201,35 @@ static bool way_is_loose(const struct run *run, int sender)
     return way->cancels && (arrives || way->readable);
 }
 
+/* Whether an op of the kind waits on the place, or waited in this act. */
+static bool has_any(const struct run *run, int place, bool (*is_kind)(const struct step *step))
+{
+    for (int id = 1; id <= STEPS_MAX; id++) {
+        const struct running *running = &run->running[id];
+        if (running->live && running->step->place == place && is_kind(running->step))
+            return true;
+    }
+    for (unsigned i = 0; i < run->event_count; i++)
+        if (run->events[i].place == place && run->events[i].id &&
+            is_kind(run->running[run->events[i].id].step))
+            return true;
+    return false;
+}
+
+static bool is_poll(const struct step *step)
+{
+    return step->what == WEIR_OP_POLL;
+}
+
 static bool polls_are_loose(const struct run *run, int place)
 {
     const struct way *way = &run->ways[place ^ 1];
-    bool              any = false, receives = false;
-    for (int id = 1; id <= STEPS_MAX; id++) {
-        const struct running *running = &run->running[id];
-        if (!running->live || running->step->place != place)
-            continue;
-        any |= running->step->what == WEIR_OP_POLL;
-        receives |= step_receives(running->step);
-    }
-    for (unsigned i = 0; i < run->event_count; i++)
-        any |= run->events[i].place == place && run->events[i].id &&
-               run->running[run->events[i].id].step->what == WEIR_OP_POLL;
-    unsigned most = run->places[place].polled ? 0 : 1;
+    unsigned          most = run->places[place].polled ? 0 : 1;
+    if (!has_any(run, place, is_poll))
+        return false;
     /* A receive that waits may have taken what the poll was to tell of. */
-    return any && (run->places[place].changes > most ||
-                   (receives && (way->readable || way->sends || way->ended_now)));
+    return run->places[place].changes > most ||
+           ((way->readable || way->sends || way->ended_now) && has_any(run, place, step_receives));
 }
 
 /* Where there are no edges, a poll for one is told again and again; so it ends once it was told. */

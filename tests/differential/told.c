@@ -150,7 +150,8 @@ static bool waits_for_its_turn(const struct run *run, const struct running *runn
 {
     const struct step *step = running->step;
     bool datagrams = place_is_link(step->place) && run->script->links[step->place / 2] == LINK_UDP;
-    return running->op.result != WEIR_ENOTSUP &&
+    bool refused = running->op.result == WEIR_ENOTSUP || running->op.result == WEIR_ENOTSOCK;
+    return (!refused || step->what == WEIR_OP_SHUTDOWN) &&
            (running->length || !step->piece_count || datagrams);
 }
 
