@@ -101,11 +101,6 @@ static void aio_cancel(struct weir_loop *loop, struct weir_op *op)
         aio_leave_early(loop, handle);
 }
 
-static int aio_fd(struct weir_loop *loop)
-{
-    return loop->notifier[0];
-}
-
 /* What it says of files holds for those that the page cache serves. */
 static int aio_query(enum weir_op_kind op, enum weir_handle_kind handle)
 {
@@ -148,6 +143,8 @@ static void aio_close(struct weir_loop *loop)
     for (int i = 0; i < a->poll_contexts; i++)
         aio_context_close(loop, &a->polls[i]);
     loop_notifier_close(loop);
+    if (a->outer >= 0)
+        close(a->outer);
     loop_resize(loop, a->fds, 0);
     loop_resize(loop, a->handles, 0);
     loop_resize(loop, a, 0);
@@ -215,6 +212,7 @@ static int aio_open(struct weir_loop *loop, const struct weir_options *options, 
     if (!a)
         return loop_refuse(reason, WEIR_ENOMEM, "out of memory");
     memset(a, 0, sizeof *a);
+    a->outer = -1;
     loop->mechanism = a;
     int error = aio_polls_open(loop, options);
     if (error) {
@@ -246,7 +244,7 @@ const struct engine engine_linux_aio = {
     .wait = aio_wait,
     .wake = ready_wake,
     .forget = aio_forget,
-    .fd = aio_fd,
+    .fd = aio_outer,
     .query = aio_query,
     .features = aio_features,
     .sys = &system_posix,

@@ -57,12 +57,13 @@ struct aio {
     struct pollfd       *fds;     /* owned; beyond the contexts; fds[0] is the notifier */
     struct weir_handle **handles; /* owned array of borrowed handles; handles[i] waits by fds[i] */
     int                  count, room;
-    int                  grow_at;  /* so many handles in fds make another context worth a try */
-    int                  busy;     /* turns that found events since poll(2) was last asked */
-    bool                 fixed;    /* options.ring_entries bounds the contexts */
-    bool                 stale;    /* the notifier may tell of what was already harvested */
-    bool                 denied;   /* io_submit() is refused for good */
-    bool                 no_files; /* a context for them was refused */
+    int                  grow_at; /* so many handles in fds make another context worth a try */
+    int                  busy;    /* turns that found events since poll(2) was last asked */
+    bool                 fixed;   /* options.ring_entries bounds the contexts */
+    int  outer;  /* an epoll of the notifier and of fds, for an outer loop; -1 until there is one */
+    bool stale;  /* the notifier may tell of what was already harvested */
+    bool denied; /* io_submit() is refused for good */
+    bool no_files; /* a context for them was refused */
 };
 
 /* ---- linux_aio_context.c --------------------------------------------------------------------- */
@@ -104,6 +105,9 @@ void aio_submit_polls(struct weir_loop *loop);
 
 /* What is there, without waiting and mostly without a call. Whether it was anything. */
 bool aio_harvest_polls(struct weir_loop *loop);
+
+/* A descriptor that is readable when any of those that wait is ready, or WEIR_E*. */
+int aio_outer(struct weir_loop *loop);
 
 /* After poll(2), which marked `count` of the handles beyond the contexts. */
 void aio_tell_beyond(struct weir_loop *loop, int count);

@@ -3,6 +3,10 @@
  * event, or in the array for poll(2), for those that the contexts have no room for.
  *
  * handle->in.slot tells the place: the number of the context above, that of the request below. */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
 #include "../os/poll_events.h"
 #include "linux_aio.h"
 
@@ -44,13 +48,25 @@ static int beyond_grow(struct weir_loop *loop, struct aio *a)
     return 0;
 }
 
+/* An outer loop sleeps on one descriptor, which has to know of these, too. The masks of epoll(7)
+ * are those of poll(2). */
+static int outer_add(struct aio *a, int place)
+{
+    struct epoll_event event = {.events = (uint16_t)a->fds[place].events};
+    return epoll_ctl(a->outer, EPOLL_CTL_ADD, a->fds[place].fd, &event) < 0 ? -errno : 0;
+}
+
 static int beyond_add(struct weir_loop *loop, struct aio *a, struct weir_handle *handle)
 {
     if (a->count == a->room && beyond_grow(loop, a))
         return WEIR_ENOMEM;
-    int place = a->count++;
+    int place = a->count;
     a->fds[place] = (struct pollfd){.fd = handle->in.descriptor,
                                     .events = poll_mask_of(handle->in.want)};
+    int error = a->outer < 0 ? 0 : outer_add(a, place);
+    if (error)
+        return error;
+    a->count++;
     a->handles[place] = handle;
     handle->in.slot = SLOT_BEYOND | place;
     handle->in.armed = handle->in.want;
@@ -59,11 +75,32 @@ static int beyond_add(struct weir_loop *loop, struct aio *a, struct weir_handle 
 
 static void beyond_remove(struct aio *a, struct weir_handle *handle)
 {
-    int place = handle->in.slot & ~SLOT_BEYOND;
+    int                place = handle->in.slot & ~SLOT_BEYOND;
+    struct epoll_event event = {0};
+    if (a->outer >= 0)
+        epoll_ctl(a->outer, EPOLL_CTL_DEL, a->fds[place].fd, &event);
     a->fds[place] = a->fds[--a->count]; /* the last one takes its place */
     a->handles[place] = a->handles[a->count];
     a->handles[place]->in.slot = SLOT_BEYOND | place;
     handle->in.slot = -1;
+}
+
+int aio_outer(struct weir_loop *loop)
+{
+    struct aio *a = loop->mechanism;
+    int         error = 0;
+    if (a->outer >= 0)
+        return a->outer;
+    a->outer = epoll_create1(EPOLL_CLOEXEC);
+    if (a->outer < 0)
+        return -errno;
+    for (int place = 0; place < a->count && !error; place++)
+        error = outer_add(a, place);
+    if (!error)
+        return a->outer;
+    close(a->outer);
+    a->outer = -1;
+    return error;
 }
 
 /* One-shot, as the polls are. */

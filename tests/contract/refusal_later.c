@@ -193,6 +193,58 @@ static void more_wait_than_it_began_with(struct contract *c)
     close_crowd(c, &crowd);
 }
 
+/* As a loop does that has this one inside: sleeps on its descriptor, then looks. */
+static void outer_loop_serves(struct contract *c, struct weir_op *op)
+{
+    int fd = (int)weir_loop_fd(c->loop);
+    CHECK(fd >= 0 || fd == WEIR_ENOTSUP);
+    while (!weir_ended(op)) {
+        CHECK(fd < 0 || weir_loop_timeout(c->loop) == 0 || contract_raw_readable(fd, 20000));
+        CHECK(weir_run(c->loop, fd < 0 ? WEIR_ONCE : WEIR_NOWAIT) >= 0);
+    }
+}
+
+/* The descriptor for an outer loop tells of them all, wherever they wait, and of files. */
+static void more_wait_inside_another_loop(struct contract *c)
+{
+    enum { COUNT = 40 };
+    static struct weir_handle handles[COUNT], file;
+    struct weir_options       options = {.ring_entries = 2};
+    struct weir_op            recvs[COUNT] = {{0}}, op = {0};
+    unsigned                  mode = WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE;
+    int                       peers[COUNT];
+    char                      bytes[COUNT];
+    CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    for (int i = 0; i < COUNT; i++) {
+        peers[i] = contract_unix_peer(c, &handles[i]);
+        weir_recv(&recvs[i], &handles[i], &bytes[i], 1, 0, contract_done);
+        if (i == COUNT / 2) /* those before it wait already */
+            CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    }
+    weir_open(&op, c->loop, &file, contract_temp_file(c), mode, 0, contract_done);
+    outer_loop_serves(c, &op);
+    CHECK_RESULT(&op, 0);
+    for (int lap = 0; lap < 3; lap++) {
+        for (int i = COUNT - 1; i >= 0; i--) {
+            while (weir_loop_timeout(c->loop) == 0)
+                CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+            contract_raw_send(peers[i], "x", 1);
+            outer_loop_serves(c, &recvs[i]);
+            CHECK_RESULT(&recvs[i], 1);
+            weir_recv(&recvs[i], &handles[i], &bytes[i], 1, 0, contract_done);
+        }
+        weir_fsync(&op, &file, 0, contract_done);
+        outer_loop_serves(c, &op);
+        CHECK_RESULT(&op, 0);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        contract_close(c, &handles[i]);
+        CHECK_RESULT(&recvs[i], WEIR_ECANCELED);
+        contract_raw_close(peers[i]);
+    }
+    contract_close(c, &file);
+}
+
 /* What the kernel shares with the program is not used: every event is asked for. */
 static void events_without_the_shared_ring(struct contract *c)
 {
@@ -229,6 +281,7 @@ const struct contract_case contract_cases[] = {
     {"aio_setup_denied_in_mid_life", aio_setup_denied_in_mid_life, CONTRACT_OWN_LOOP},
     {"more_wait_than_it_was_opened_for", more_wait_than_it_was_opened_for, CONTRACT_OWN_LOOP},
     {"more_wait_than_it_began_with", more_wait_than_it_began_with, CONTRACT_OWN_LOOP},
+    {"more_wait_inside_another_loop", more_wait_inside_another_loop, CONTRACT_OWN_LOOP},
     {"events_without_the_shared_ring", events_without_the_shared_ring, CONTRACT_OWN_LOOP},
     {0},
 };
