@@ -72,16 +72,11 @@ static const struct {
     const char *first, *second;
     double      goal; /* at most; 0: the ratio is only told */
 } pairs[] = {
-    {"weir-poll", "hand-poll", 1.08},
-    {"weir-epoll", "hand-epoll", 1.08},
-    {"weir-epoll-et", "hand-epoll-et", 0},
-    {"weir-epoll-oneshot", "hand-epoll-oneshot", 0},
-    {"weir-select", "hand-select", 0},
-    {"weir-spin", "hand-spin", 0},
-    {"weir-linux-aio", "hand-linux-aio", 0},
-    {"weir-sigio", "hand-sigio", 0},
-    {"weir-threads", "hand-threads", 0},
-    {"weir-io_uring", "hand-io_uring", 1.10},
+    {"weir-poll", "hand-poll", 1.08},           {"weir-epoll", "hand-epoll", 1.08},
+    {"weir-epoll-et", "hand-epoll-et", 0},      {"weir-epoll-oneshot", "hand-epoll-oneshot", 0},
+    {"weir-select", "hand-select", 0},          {"weir-spin", "hand-spin", 0},
+    {"weir-linux-aio", "hand-linux-aio", 0},    {"weir-sigio", "hand-sigio", 0},
+    {"weir-threads", "hand-threads", 0},        {"weir-io_uring", "hand-io_uring", 1.10},
     {"weir-io_uring", "hand-io_uring-best", 0},
 };
 enum { PAIR_COUNT = sizeof pairs / sizeof pairs[0] };

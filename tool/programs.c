@@ -14,7 +14,8 @@ static const struct {
     {PROGRAM_EXAMPLE_ECHO, example_echo_main},
     {PROGRAM_HAND_EPOLL, hand_epoll_main},
     {PROGRAM_HAND_THREADS, hand_threads_main},
-    {PROGRAM_READ_WEIR, read_weir_main},       {PROGRAM_READ_BLOCKING, read_blocking_main},
+    {PROGRAM_READ_WEIR, read_weir_main},
+    {PROGRAM_READ_BLOCKING, read_blocking_main},
     {PROGRAM_READ_URING, READ_URING_MAIN}, /* NULL in a build without liburing */
 };
 

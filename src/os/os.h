@@ -37,7 +37,8 @@ int64_t os_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset
 int64_t os_send_file(int from, uint64_t from_offset, int to, size_t length);
 int64_t os_splice(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t length);
 
-/* The next bytes of a pipe, which stay in it; never waits. WEIR_EOPNOTSUPP where that cannot be had. */
+/* The next bytes of a pipe, which stay in it; never waits. WEIR_EOPNOTSUPP where that cannot be
+ * had. */
 int64_t os_peek_pipe(int descriptor, void *data, size_t length);
 
 /* A name look-up, which may take long: as weir_resolve() ends. */

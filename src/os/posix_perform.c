@@ -174,7 +174,7 @@ static int64_t perform_connect(struct weir_op *op)
         return WEIR_EAGAIN;
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
-    /* Linux keeps the socket "connecting" until it is called again, also after a failure: the next
+        /* Linux keeps the socket "connecting" until it is called again, also after a failure: the next
      * attempt would be told ECONNABORTED. Elsewhere that call would be the next attempt itself. */
 #ifdef __linux__
     bool call_again = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* denied.c - system calls that are denied, before a loop is opened and in the middle of its life, in
- * every combination: what cannot be had is told with a sentence, and nothing hangs. */
+/* denied.c - system calls that are denied, before a loop is opened and in the middle of its life,
+ * in every combination: what cannot be had is told with a sentence, and nothing hangs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -587,6 +587,23 @@ static void urgent_data_leaves_nothing_behind(struct contract *c)
     contract_raw_close(peer);
 }
 
+static void zerocopy_or_plain_arrives(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle reader, writer;
+    struct weir_op            send = {0}, recv = {0};
+    size_t                    length = (size_t)contract_count(512) * 1024;
+    unsigned char            *out = contract_buffer(c, length), *in = contract_buffer(c, length);
+    contract_fill(out, length, 0, 17);
+    transport->pair(c, &reader, &writer);
+    weir_send(&send, &writer, out, length, WEIR_ALL | WEIR_ZEROCOPY, contract_done);
+    weir_recv(&recv, &reader, in, length, WEIR_ALL, contract_done);
+    contract_run(c);
+    CHECK_RESULT(&send, length);
+    CHECK_RESULT(&recv, length);
+    CHECK(contract_filled(in, length, 0, 17));
+}
+OVER_SOCKETS(zerocopy_or_plain_arrives)
+
 const struct contract_case contract_cases[] = {
     SOCKET_CASES(echo_1_byte, 0),
     SOCKET_CASES(echo_64_MiB_hash, CONTRACT_SLOW), /* slow: 128 MiB pass through loopback */
@@ -609,6 +626,7 @@ const struct contract_case contract_cases[] = {
     {"rst_during_send", rst_during_send_over_tcp, 0},
     {"rst_during_send_tcp6", rst_during_send_over_tcp6, 0},
     SOCKET_CASES(graceful_close_tail, 0),
+    SOCKET_CASES(zerocopy_or_plain_arrives, 0),
     {"urgent_data_leaves_nothing_behind", urgent_data_leaves_nothing_behind, 0},
     {0},
 };

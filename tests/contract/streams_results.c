@@ -653,23 +653,6 @@ static void served_is_told_truly(struct contract *c, const struct transport *tra
 }
 OVER_SOCKETS(served_is_told_truly)
 
-static void zerocopy_or_plain_arrives(struct contract *c, const struct transport *transport)
-{
-    static struct weir_handle reader, writer;
-    struct weir_op            send = {0}, recv = {0};
-    size_t                    length = (size_t)contract_count(512) * 1024;
-    unsigned char            *out = contract_buffer(c, length), *in = contract_buffer(c, length);
-    contract_fill(out, length, 0, 17);
-    transport->pair(c, &reader, &writer);
-    weir_send(&send, &writer, out, length, WEIR_ALL | WEIR_ZEROCOPY, contract_done);
-    weir_recv(&recv, &reader, in, length, WEIR_ALL, contract_done);
-    contract_run(c);
-    CHECK_RESULT(&send, length);
-    CHECK_RESULT(&recv, length);
-    CHECK(contract_filled(in, length, 0, 17));
-}
-OVER_SOCKETS(zerocopy_or_plain_arrives)
-
 const struct contract_case contract_cases[] = {
     ALL_CASES(recv_all_waits_for_every_byte, 0),
     ALL_CASES(recv_all_tells_the_end, 0),
@@ -697,6 +680,5 @@ const struct contract_case contract_cases[] = {
     ALL_CASES(bad_memory_is_efault, 0),
     ALL_CASES(length_of_4_GiB, 0),
     SOCKET_CASES(served_is_told_truly, 0),
-    SOCKET_CASES(zerocopy_or_plain_arrives, 0),
     {0},
 };

@@ -560,8 +560,8 @@ static void cancel_before_deadline(struct contract *c)
     contract_raw_close(peer);
 }
 
-/* Both within one turn: the first who asked is the cause, also when the kernel's answer comes before
- * the deadline is looked at. */
+/* Both within one turn: the first who asked is the cause, also when the kernel's answer comes
+ * before the deadline is looked at. */
 static void cancel_and_deadline_in_one_turn(struct contract *c)
 {
     struct weir_handle handle = {0};

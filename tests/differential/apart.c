@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* apart.c - one script on one engine in a child process: nothing that it leaves behind, and no way in
- * which it fails, reaches the next. */
+/* apart.c - one script on one engine in a child process: nothing that it leaves behind, and no way
+ * in which it fails, reaches the next. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

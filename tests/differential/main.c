@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - differential: scripts of ops drawn from seeds, each run on every engine, with traces that
- * have to be the same. */
+/* main.c - differential: scripts of ops drawn from seeds, each run on every engine, with traces
+ * that have to be the same. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -144,7 +144,7 @@ const char *world_path(const struct step *step);
 void     bytes_append(struct bytes *bytes, const void *data, size_t count);
 uint64_t bytes_hash(const void *data, size_t count);
 
-/* ---- steps.c, start.c: taking a step; the call of its op ---------------------------------------- */
+/* ---- steps.c, start.c: taking a step; the call of its op ------------------------------------- */
 
 void      start_step(struct run *run, const struct step *step);
 void      call_op(struct run *run, struct running *running);

@@ -73,29 +73,38 @@ static int64_t work(struct weir_op *op)
     return weir_of(op, struct running, op)->step->id;
 }
 
-/* Wrong for a loop, or for the side of a link. */
+/* Wrong for a loop. */
+static void start_wrong_on_loop(struct run *run, struct running *running)
+{
+    struct weir_op *op = &running->op;
+    switch (running->step->variant) {
+    case 0:
+    case 1:
+        weir_nop(op, run->loop, WEIR_ALL, told_op);
+        break;
+    case 2:
+    case 3:
+        weir_timer(op, run->loop, 1, 0x8000, told_op);
+        break;
+    case 4:
+        weir_signal(op, run->loop, 0, 0, told_op);
+        break;
+    case 5:
+        weir_signal(op, run->loop, 65, 0, told_op);
+        break;
+    default:
+        weir_work(op, run->loop, NULL, 0, told_op);
+        break;
+    }
+}
+
+/* Wrong for the side of a link. */
 static void start_wrong(struct run *run, struct running *running)
 {
     struct weir_op     *op = &running->op;
-    struct weir_handle *handle =
-        &run->places[running->step->place < 0 ? 0 : running->step->place].handle;
-    bool  loop = running->step->place < 0;
-    char *data = running->data;
-    switch (running->step->variant + (loop ? 100 : 0)) {
-    case 100:
-    case 101:
-        weir_nop(op, run->loop, WEIR_ALL, told_op);
-        break;
-    case 102:
-    case 103:
-        weir_timer(op, run->loop, 1, 0x8000, told_op);
-        break;
-    case 104:
-        weir_signal(op, run->loop, 0, 0, told_op);
-        break;
-    case 105:
-        weir_signal(op, run->loop, 65, 0, told_op);
-        break;
+    struct weir_handle *handle = &run->places[running->step->place].handle;
+    char               *data = running->data;
+    switch (running->step->variant) {
     case 0:
         weir_recv(op, handle, NULL, 10, 0, told_op);
         break;
@@ -288,7 +297,10 @@ void call_op(struct run *run, struct running *running)
         return;
     }
     if (step->what == STEP_WRONG) {
-        start_wrong(run, running);
+        if (step->place < 0)
+            start_wrong_on_loop(run, running);
+        else
+            start_wrong(run, running);
         return;
     }
     if (step->place == PLACE_NONE) {
