@@ -164,6 +164,21 @@ static int64_t connect_begin(struct weir_op *op)
                                  : result; /* a unix backlog is full: nothing will tell */
 }
 
+/* Linux keeps the socket "connecting" until it is called again, also after a failure: the next
+ * attempt would be told ECONNABORTED. Elsewhere that call would be the next attempt itself. */
+static void leave_connecting(const struct weir_op *op, int error)
+{
+#ifdef __linux__
+    bool call_again = true;
+#else
+    bool call_again = !error;
+#endif
+    (void)error;
+    if (call_again)
+        (void)os_connect(op->handle->in.descriptor, op->in.arg.address.data,
+                         op->in.arg.address.length);
+}
+
 static int64_t perform_connect(struct weir_op *op)
 {
     if (op->in.step == 0)
@@ -174,16 +189,7 @@ static int64_t perform_connect(struct weir_op *op)
         return WEIR_EAGAIN;
     if (getsockopt(op->handle->in.descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
-        /* Linux keeps the socket "connecting" until it is called again, also after a failure: the next
-     * attempt would be told ECONNABORTED. Elsewhere that call would be the next attempt itself. */
-#ifdef __linux__
-    bool call_again = true;
-#else
-    bool call_again = !error;
-#endif
-    if (call_again)
-        (void)os_connect(op->handle->in.descriptor, op->in.arg.address.data,
-                         op->in.arg.address.length);
+    leave_connecting(op, error);
     return -error;
 }
 

@@ -35,7 +35,7 @@ awk -v document="$document" '
             rest = substr(rest, RSTART + RLENGTH)
         }
     }
-    /^[|] / && !/^[|] Promise / {
+    /^[|] / && !/^[|] (Promise|Failure) / {
         rows++
         count = split($0, cells, / [|] /)
         proof = cells[2]
@@ -44,6 +44,8 @@ awk -v document="$document" '
         names = split(proof, parts, "`")
         comes_later = 0
         for (i = 2; i <= names; i += 2) {
+            if (parts[i] ~ /\/|\(\)|^WEIR_/) # code, which check_named.sh looks for
+                continue
             if (!(parts[i] in known))
                 printf "%s:%d: there is no %s\n", document, FNR, parts[i]
             if (parts[i] in later)
@@ -53,9 +55,9 @@ awk -v document="$document" '
             without++
         else if (names < 3)
             printf "%s:%d: names no proof: %s\n", document, FNR, proof
-        if (comes_later && proof !~ /later/)
+        if (comes_later && proof !~ /later:/)
             printf "%s:%d: its case is in tests/later.txt, which it does not say\n", document, FNR
-        if (!comes_later && proof ~ /later/)
+        if (!comes_later && proof ~ /later:/)
             printf "%s:%d: says later, but no case of it is in tests/later.txt\n", document, FNR
     }
     END {
