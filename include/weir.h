@@ -523,14 +523,18 @@ struct weir_lookup {
     const char          *host;      /* NULL: the local addresses */
     const char          *service;   /* name or number, or NULL */
     int                  family;    /* AF_UNSPEC, AF_INET, AF_INET6 */
-    int                  type;      /* SOCK_STREAM, SOCK_DGRAM or 0 */
+    int                  type;      /* SOCK_STREAM, SOCK_DGRAM, or 0 for any */
     struct weir_address *addresses; /* filled, in the order to be tried */
     size_t               room;      /* how many fit */
     bool                 passive;   /* host NULL: every address, for weir_listen() */
 };
 
-/* Ends with the number of addresses found (of which at most `room` are written), or WEIR_ENONAME,
- * WEIR_ETRYNAME, WEIR_EBADNAME. */
+/* Ends with the number of addresses found, of which at most `room` are written; each is told once,
+ * whatever types of socket it serves. Or WEIR_ENONAME (also a service that is no port, or a host
+ * without an address of the family), WEIR_ETRYNAME, WEIR_EBADNAME, WEIR_EAFNOSUPPORT;
+ * WEIR_ENAMETOOLONG for a host of more than 254 bytes, which is never cut; WEIR_EINVAL without host
+ * and service. Numbers need no name server. Slow names keep nothing else waiting; a look-up that
+ * has begun cannot be cancelled, one that has not can. */
 WEIR_API void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup *lookup,
                            unsigned flags, weir_done *done);
 
@@ -702,9 +706,15 @@ WEIR_API void weir_fstat(struct weir_op *op, struct weir_handle *handle, struct 
 WEIR_API void weir_fsync(struct weir_op *op, struct weir_handle *handle, unsigned flags,
                          weir_done *done);
 
-/* 0 or WEIR_E*. ftruncate(2); posix_fallocate(3); posix_fadvise(2). */
+/* These three take effect when they have ended, and not in the order of writes: wait for a write
+ * that is to come before. */
+
+/* 0 or WEIR_E*. The file is cut, or grows by a hole. ftruncate(2). */
 WEIR_API void weir_truncate(struct weir_op *op, struct weir_handle *handle, uint64_t length,
                             unsigned flags, weir_done *done);
+
+/* 0 or WEIR_E*; WEIR_EINVAL for length 0. The range has its space, and the file is at least so
+ * long; also where the file system has no call for it: then it is written. posix_fallocate(3). */
 WEIR_API void weir_preallocate(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
                                uint64_t length, unsigned flags, weir_done *done);
 
@@ -715,6 +725,8 @@ enum weir_advice {
     WEIR_ADVICE_WILL_NEED,
     WEIR_ADVICE_DONT_NEED
 };
+
+/* 0 or WEIR_E*. length 0: to the end of the file. posix_fadvise(2). */
 WEIR_API void weir_advise(struct weir_op *op, struct weir_handle *handle, uint64_t offset,
                           uint64_t length, enum weir_advice advice, unsigned flags,
                           weir_done *done);
@@ -728,12 +740,27 @@ struct weir_copy_range {
 };
 
 /* Moves bytes to `handle` without passing them through the program where the system can (sendfile,
- * splice, copy_file_range), else through a buffer of weir's. Bytes moved, or WEIR_E*. It takes its
- * place in the out direction of `handle` and the in direction of `from`. */
+ * splice, copy_file_range), else through a buffer of weir's: between files, stream sockets, pipes
+ * and ttys, in every pairing. Bytes that reached `handle`, fewer than `length` only at the end of
+ * `from`, or with the reason in op->error; or WEIR_E*. Both handles belong to the same loop, and
+ * either may be closed: that ends it.
+ *
+ * Order. Where it has no offset it takes its place in the out direction of `handle` and in the in
+ * direction of `from`; with one, it is independent of the other ops of that file.
+ *
+ * Nothing is lost. However it ends, the bytes that did not reach `handle` are still to be read from
+ * `from`; only what a tty gave (or a pipe, where tee(2) is not to be had) and `handle` did not take
+ * is gone. A cancel takes effect between two pieces of at most 4 MiB. Descriptors that come with
+ * bytes on a unix socket are dropped.
+ *
+ * WEIR_EINVAL for datagrams, listeners and other handles, both ends of one pipe, and ranges of one
+ * file that overlap; WEIR_EISDIR; WEIR_ESPIPE for an offset where there are none. A `from` that is
+ * `handle` gives a stream socket its own bytes back. sendfile(2), splice(2), copy_file_range(2). */
 WEIR_API void weir_copy(struct weir_op *op, struct weir_handle *handle,
                         struct weir_copy_range *range, unsigned flags, weir_done *done);
 
-/* What WEIR_OPEN_DIRECT asks of this file; both are 0 where direct I/O is impossible. */
+/* What WEIR_OPEN_DIRECT asks of this file, however it was opened; both are 0 where direct I/O is
+ * impossible. Where the file system does not say what it needs, a page. */
 struct weir_alignment {
     uint32_t memory; /* bytes */
     uint32_t offset; /* bytes; lengths too */

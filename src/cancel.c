@@ -48,7 +48,7 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
     case OP_COPYING:
         if (op->in.cause)
             return 0;
-        op->in.cause = (int16_t)cause;
+        set_cause(op, cause);
         if (op_is_live(&copy_of(op)->poll))
             ask_to_end(loop, &copy_of(op)->poll, cause); /* it ends the copy with it */
         else

@@ -262,6 +262,8 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
     if (op->told & OP_OWN) {
+        if (loop->engine->ended && op->in.engine)
+            loop->engine->ended(loop, op);
         copy_polled(loop, op);
         return;
     }

@@ -334,6 +334,20 @@ static int query_socket(enum weir_op_kind op, enum weir_handle_kind handle)
     return handle == WEIR_HANDLE_STREAM && !batch ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
 }
 
+static int query_copy(enum weir_handle_kind target)
+{
+    switch (target) {
+    case WEIR_HANDLE_FILE:
+        return WEIR_SUPPORT_OFFLOADED;
+    case WEIR_HANDLE_STREAM:
+    case WEIR_HANDLE_PIPE:
+    case WEIR_HANDLE_TTY:
+        return WEIR_SUPPORT_EMULATED;
+    default:
+        return WEIR_SUPPORT_NO;
+    }
+}
+
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits)
 {
     bool file = handle == WEIR_HANDLE_FILE || handle == WEIR_HANDLE_DIRECTORY;
@@ -381,13 +395,8 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
         return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
-    case WEIR_OP_COPY: /* to such a handle */
-        if (handle == WEIR_HANDLE_FILE)
-            return WEIR_SUPPORT_OFFLOADED;
-        return handle == WEIR_HANDLE_STREAM || handle == WEIR_HANDLE_PIPE ||
-                       handle == WEIR_HANDLE_TTY
-                   ? WEIR_SUPPORT_EMULATED
-                   : WEIR_SUPPORT_NO;
+    case WEIR_OP_COPY:
+        return query_copy(handle);
     default:
         return WEIR_SUPPORT_NO;
     }

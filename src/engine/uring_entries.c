@@ -108,12 +108,15 @@ static void fill_open(struct io_uring_sqe *entry, const struct weir_op *op)
     entry->flags |= IOSQE_ASYNC;
 }
 
-/* What concerns a part of a file. FTRUNCATE has its length where others have their offset. */
-static void fill_range(struct io_uring_sqe *entry, const struct weir_op *op)
+/* What concerns a file. FTRUNCATE has its length where others have their offset. */
+static void fill_file(struct io_uring_sqe *entry, const struct weir_op *op)
 {
     int   descriptor = op->handle->in.descriptor;
     off_t offset = (off_t)op->in.arg.range.offset, length = (off_t)op->in.arg.range.length;
-    if (op->kind == WEIR_OP_PREALLOCATE) {
+    if (op->kind == WEIR_OP_FSYNC) {
+        io_uring_prep_fsync(entry, descriptor,
+                            op->flags & WEIR_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0);
+    } else if (op->kind == WEIR_OP_PREALLOCATE) {
         io_uring_prep_fallocate(entry, descriptor, 0, offset, length);
     } else if (op->kind == WEIR_OP_ADVISE) {
         io_uring_prep_fadvise(entry, descriptor, op->in.arg.range.offset, length,
@@ -128,7 +131,6 @@ static void fill_range(struct io_uring_sqe *entry, const struct weir_op *op)
 
 bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
-    int descriptor = op->handle->in.descriptor;
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_RECV:
     case WEIR_OP_RECVV:
@@ -158,13 +160,10 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
         fill_open(entry, op);
         return true;
     case WEIR_OP_FSYNC:
-        io_uring_prep_fsync(entry, descriptor,
-                            op->flags & WEIR_DATA_ONLY ? IORING_FSYNC_DATASYNC : 0);
-        return true;
     case WEIR_OP_TRUNCATE:
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
-        fill_range(entry, op);
+        fill_file(entry, op);
         return true;
     case WEIR_OP_NONE:
     case WEIR_OP_NOP:

@@ -217,8 +217,7 @@ static void appending(struct contract *c)
     contract_close(c, &file);
 }
 
-/* As copy_file_range(2) has it, but of the whole: one file may be both ends where they are
- * apart. */
+/* As copy_file_range(2) has it, but of the whole: a file may be both ends where they are apart. */
 static void one_file_at_both_ends(struct contract *c)
 {
     static struct end         file;

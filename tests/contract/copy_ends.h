@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* copy_ends.h - what weir_copy() takes from and gives to, each with the program at its other
- * side. */
+/* copy_ends.h - what weir_copy() takes from and gives to, with the program at the other side. */
 #ifndef COPY_ENDS_H
 #define COPY_ENDS_H
 
