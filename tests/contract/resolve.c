@@ -252,7 +252,8 @@ static void many_at_a_time(struct contract *c)
     static struct weir_lookup  lookups[200];
     static struct weir_op      ops[200];
     static char                hosts[200][16], expected[24];
-    struct weir_stats          stats;
+    struct weir_stats          stats, before;
+    weir_loop_stats(c->loop, &before);
     for (int i = 0; i < 200; i++) {
         snprintf(hosts[i], sizeof hosts[i], "10.0.0.%d", i);
         lookups[i] = (struct weir_lookup){
@@ -267,7 +268,7 @@ static void many_at_a_time(struct contract *c)
         check_text(&at[i], expected);
     }
     weir_loop_stats(c->loop, &stats);
-    CHECK(stats.workers <= 2);
+    CHECK(stats.workers <= before.workers + 2);
     CHECK_EQ(weir_query(c->engine, WEIR_OP_RESOLVE, WEIR_HANDLE_NONE), WEIR_SUPPORT_OFFLOADED);
     CHECK_EQ(weir_query(c->engine, WEIR_OP_RESOLVE, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NO);
 }
@@ -278,14 +279,15 @@ static void resolve_workers_are_bounded(struct contract *c)
     struct weir_address at[ROOM];
     struct weir_lookup  lookup = look_up(at, "127.0.0.1", "1", AF_INET);
     struct weir_op      ops[16] = {{0}};
-    struct weir_stats   stats;
+    struct weir_stats   stats, before;
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+    weir_loop_stats(c->loop, &before);
     for (int i = 0; i < 16; i++) /* they write the same, one after the other */
         weir_resolve(&ops[i], c->loop, &lookup, 0, contract_done);
     contract_run(c);
     weir_loop_stats(c->loop, &stats);
-    CHECK_EQ(stats.workers, 1);
+    CHECK_EQ(stats.workers, before.workers + 1);
     CHECK_EQ(stats.served[WEIR_SERVED_WORKER], 16);
 }
 
