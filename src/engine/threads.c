@@ -80,11 +80,31 @@ static int bind_worker(struct weir_loop *loop, struct weir_op *op)
     return 0;
 }
 
+/* Whether a worker has a connect of the handle. What receives or polls meanwhile is held back, bound
+ * to none: its worker might be there first, and find a socket without a peer. */
+static bool is_connecting(const struct weir_handle *handle)
+{
+    struct weir_op *op = handle->in.ops_out;
+    while (op && op->state == OP_SETTLED && !op->in.engine)
+        op = ring_after(handle->in.ops_out, op);
+    return op && op->kind == WEIR_OP_CONNECT && op->in.engine;
+}
+
+static void release_held(struct weir_loop *loop, struct weir_handle *handle)
+{
+    struct weir_op *head = handle->in.ops_in;
+    for (struct weir_op *op = head; op; op = ring_after(head, op))
+        if (op->state == OP_GIVEN && !op->in.engine)
+            loop_ask(loop, op);
+}
+
 static void threads_ended(struct weir_loop *loop, struct weir_op *op)
 {
     struct threads *t = loop->mechanism;
     if (op->kind == WEIR_OP_SIGNAL) /* the core's own, which uses the field itself */
         return;
+    if (op->kind == WEIR_OP_CONNECT)
+        release_held(loop, op->handle);
     struct worker *worker = worker_of(op);
     worker->op = NULL;
     worker->next_idle = t->idle;
@@ -125,6 +145,8 @@ static enum started refuse(struct weir_loop *loop, struct weir_op *op, int error
 
 static enum started start_on_worker(struct weir_loop *loop, struct weir_op *op)
 {
+    if (!op->in.engine && op->in.holds != WEIR_OUT && is_connecting(op->handle))
+        return STARTED;
     int error = op->in.engine ? 0 : bind_worker(loop, op);
     if (error)
         return refuse(loop, op, error);
@@ -182,8 +204,9 @@ static enum started threads_start(struct weir_loop *loop, struct weir_op *op)
 static void threads_cancel(struct weir_loop *loop, struct weir_op *op)
 {
     struct threads *t = loop->mechanism;
-    if (op == t->signals) {
+    if (op == t->signals)
         t->signals = NULL;
+    if (!op->in.engine) { /* awaited by no worker */
         loop_finish(loop, op, op->in.cause);
         return;
     }
