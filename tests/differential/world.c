@@ -228,20 +228,25 @@ void world_drain(struct run *run, int sender)
     }
 }
 
-/* A pipe that polls writable takes PIPE_BUF bytes whole; a socket is asked not to wait. */
+#define STUFFING 4096
+static const char zeros[STUFFING];
+
+static ssize_t stuff_once(const struct run *run, int place, size_t length)
+{
+    int fd = world_descriptor(run, place);
+    if (run->script->links[place / 2] != LINK_PIPE)
+        return send(fd, zeros, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    /* A pipe that polls writable takes PIPE_BUF bytes whole. */
+    return world_ready(run, place, POLLOUT) == POLLOUT ? write(fd, zeros, STUFFING) : -1;
+}
+
+/* Until not one byte more goes: less room than a poll calls writable may do for an attempt. */
 void world_stuff(struct run *run, int place)
 {
-    char data[4096];
-    int  fd = world_descriptor(run, place);
-    memset(data, 's', sizeof data);
-    while (fd >= 0 && world_ready(run, place, POLLOUT) == POLLOUT) {
-        ssize_t count = run->script->links[place / 2] == LINK_PIPE
-                            ? write(fd, data, sizeof data)
-                            : send(fd, data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (count <= 0)
-            return;
-        bytes_append(&run->ways[place].sent, data, (size_t)count);
-    }
+    static const size_t lengths[] = {STUFFING, 1};
+    for (int i = 0; i < 2; i++)
+        for (ssize_t count; (count = stuff_once(run, place, lengths[i])) > 0;)
+            bytes_append(&run->ways[place].sent, zeros, (size_t)count);
 }
 
 void world_small_buffers(struct run *run, int place, bool small)
