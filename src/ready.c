@@ -324,52 +324,80 @@ void ready_forget(struct weir_loop *loop, struct weir_handle *handle)
         loop->engine->watch(loop, handle);
 }
 
-/* Of ops that only sockets with a peer have. */
-static int query_socket(enum weir_op_kind op, enum weir_handle_kind handle)
+/* Of ops that take the loop in the place of a handle. */
+static int query_loop(enum weir_op_kind op)
 {
-    bool batch = op == WEIR_OP_RECV_BATCH || op == WEIR_OP_SEND_BATCH;
-    bool message = batch || op == WEIR_OP_RECV_MSG || op == WEIR_OP_SEND_MSG;
-    if (handle == WEIR_HANDLE_DATAGRAM)
-        return message ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_AT_ONCE;
-    return handle == WEIR_HANDLE_STREAM && !batch ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
-}
-
-static int query_copy(enum weir_handle_kind target)
-{
-    switch (target) {
-    case WEIR_HANDLE_FILE:
+    switch (op) {
+    case WEIR_OP_NOP:
+    case WEIR_OP_TIMER:
+    case WEIR_OP_POST:
+        return WEIR_SUPPORT_AT_ONCE;
+    case WEIR_OP_SIGNAL:
+        return WEIR_SUPPORT_NATIVE;
+    case WEIR_OP_WORK:
+    case WEIR_OP_RESOLVE:
+    case WEIR_OP_OPEN:
         return WEIR_SUPPORT_OFFLOADED;
-    case WEIR_HANDLE_STREAM:
-    case WEIR_HANDLE_PIPE:
-    case WEIR_HANDLE_TTY:
-        return WEIR_SUPPORT_EMULATED;
     default:
         return WEIR_SUPPORT_NO;
     }
 }
 
+/* Of ops that only sockets have. */
+static int query_socket(enum weir_op_kind op, enum weir_handle_kind handle)
+{
+    bool stream = handle == WEIR_HANDLE_STREAM, datagram = handle == WEIR_HANDLE_DATAGRAM;
+    bool listener = handle == WEIR_HANDLE_LISTENER;
+    switch (op) {
+    case WEIR_OP_ACCEPT:
+        return listener ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_SHUTDOWN:
+        return stream || datagram || listener ? WEIR_SUPPORT_AT_ONCE : WEIR_SUPPORT_NO;
+    case WEIR_OP_CONNECT:
+        if (datagram)
+            return WEIR_SUPPORT_AT_ONCE;
+        return stream ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    case WEIR_OP_RECV_BATCH:
+    case WEIR_OP_SEND_BATCH:
+        return datagram ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    default:
+        return datagram || stream ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
+    }
+}
+
+/* Of ops that only files have, and what else the system lets have them. */
+static int query_file(enum weir_op_kind op, enum weir_handle_kind handle)
+{
+    bool file = handle == WEIR_HANDLE_FILE, bytes = handle == WEIR_HANDLE_STREAM;
+    switch (op) {
+    case WEIR_OP_FSTAT:
+        return WEIR_SUPPORT_OFFLOADED;
+    case WEIR_OP_ADVISE: /* what has no use for it says that it is done */
+        return handle == WEIR_HANDLE_PIPE ? WEIR_SUPPORT_NO : WEIR_SUPPORT_OFFLOADED;
+    case WEIR_OP_FSYNC:
+        file |= handle == WEIR_HANDLE_DIRECTORY;
+        break;
+    case WEIR_OP_COPY: /* to such a handle */
+        if (bytes || handle == WEIR_HANDLE_PIPE || handle == WEIR_HANDLE_TTY)
+            return WEIR_SUPPORT_EMULATED;
+        break;
+    default:
+        break;
+    }
+    return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
+}
+
 int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned traits)
 {
-    bool file = handle == WEIR_HANDLE_FILE || handle == WEIR_HANDLE_DIRECTORY;
+    bool file = handle == WEIR_HANDLE_FILE, directory = handle == WEIR_HANDLE_DIRECTORY;
+    if (handle == WEIR_HANDLE_NONE)
+        return query_loop(op);
     switch (op) {
-    case WEIR_OP_NOP:
-    case WEIR_OP_TIMER:
-    case WEIR_OP_POST:
-        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_AT_ONCE : WEIR_SUPPORT_NO;
-    case WEIR_OP_SIGNAL:
-        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
-    case WEIR_OP_WORK:
-    case WEIR_OP_RESOLVE:
-    case WEIR_OP_OPEN:
-        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
     case WEIR_OP_POLL:
-        if (handle == WEIR_HANDLE_NONE)
-            return WEIR_SUPPORT_NO;
-        if (file)
+        if (file || directory)
             return WEIR_SUPPORT_AT_ONCE;
         return traits & ENGINE_EDGE ? WEIR_SUPPORT_EMULATED : WEIR_SUPPORT_NATIVE;
     case WEIR_OP_ACCEPT:
-        return handle == WEIR_HANDLE_LISTENER ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_NO;
     case WEIR_OP_CONNECT:
     case WEIR_OP_SHUTDOWN:
     case WEIR_OP_RECV_MSG:
@@ -385,18 +413,16 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_READV:
     case WEIR_OP_WRITE:
     case WEIR_OP_WRITEV:
-        if (handle == WEIR_HANDLE_NONE || handle == WEIR_HANDLE_LISTENER)
+        if (handle == WEIR_HANDLE_LISTENER || directory)
             return WEIR_SUPPORT_NO;
         return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NATIVE;
     case WEIR_OP_FSTAT:
-        return handle == WEIR_HANDLE_NONE ? WEIR_SUPPORT_NO : WEIR_SUPPORT_OFFLOADED;
     case WEIR_OP_FSYNC:
     case WEIR_OP_TRUNCATE:
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
-        return file ? WEIR_SUPPORT_OFFLOADED : WEIR_SUPPORT_NO;
     case WEIR_OP_COPY:
-        return query_copy(handle);
+        return query_file(op, handle);
     default:
         return WEIR_SUPPORT_NO;
     }

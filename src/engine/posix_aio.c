@@ -367,7 +367,8 @@ static int posix_aio_open(struct weir_loop *loop, const struct weir_options *opt
 static int posix_aio_query(enum weir_op_kind op, enum weir_handle_kind handle)
 {
     int  support = ready_query(op, handle, ENGINE_READINESS);
-    bool served = op == WEIR_OP_READ || op == WEIR_OP_WRITE || op == WEIR_OP_FSYNC;
+    bool served = op == WEIR_OP_READ || op == WEIR_OP_READV || op == WEIR_OP_WRITE ||
+                  op == WEIR_OP_WRITEV || op == WEIR_OP_FSYNC;
     if (support == WEIR_SUPPORT_NATIVE && handle != WEIR_HANDLE_NONE)
         return WEIR_SUPPORT_EMULATED;
     return support == WEIR_SUPPORT_OFFLOADED && served ? WEIR_SUPPORT_NATIVE : support;

@@ -376,9 +376,10 @@ static int threads_fd(struct weir_loop *loop)
 static int threads_query(enum weir_op_kind op, enum weir_handle_kind handle)
 {
     int support = ready_query(op, handle, ENGINE_READINESS);
-    if (support != WEIR_SUPPORT_NATIVE || op == WEIR_OP_SIGNAL)
-        return support;
-    return op == WEIR_OP_SHUTDOWN ? WEIR_SUPPORT_AT_ONCE : WEIR_SUPPORT_OFFLOADED;
+    if (op == WEIR_OP_CONNECT && support != WEIR_SUPPORT_NO)
+        return WEIR_SUPPORT_OFFLOADED;
+    return support == WEIR_SUPPORT_NATIVE && op != WEIR_OP_SIGNAL ? WEIR_SUPPORT_OFFLOADED
+                                                                  : support;
 }
 
 static int threads_features(const struct weir_loop *loop, struct weir_feature *features,

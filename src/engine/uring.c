@@ -534,6 +534,10 @@ static int uring_query(enum weir_op_kind op, enum weir_handle_kind handle)
     case WEIR_OP_WORK:
     case WEIR_OP_RESOLVE:
     case WEIR_OP_COPY:
+    case WEIR_OP_RECV: /* of a file: at its position, which is moved by direct calls */
+    case WEIR_OP_RECVV:
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
         return support;
     case WEIR_OP_TRUNCATE:
         return kernel_truncates() ? WEIR_SUPPORT_NATIVE : support;

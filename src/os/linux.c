@@ -172,6 +172,8 @@ int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count
     if (!os_has_nosignal())
         return write_with_signal_blocked(descriptor, buffers, count, 0);
     ssize_t written = pwritev2(descriptor, vector_of(buffers), count, -1, RWF_NOSIGNAL);
+    if (written < 0 && errno == EOPNOTSUPP) /* the flag, of what is neither pipe nor socket */
+        return write_with_signal_blocked(descriptor, buffers, count, 0);
     return written < 0 ? -errno : written;
 }
 

@@ -125,36 +125,28 @@ static void tell_stuck(struct run *run)
     weir_loop_dump(run->loop, stderr);
 }
 
-/* What is on its way through the system arrives, or was lost to a reset. */
-static bool wait_for_flight(struct run *run)
-{
-    uint64_t start_ns = weir_now(run->loop);
-    bool     waited = false;
-    while (world_in_flight(run, weir_now(run->loop) - start_ns > FLIGHT_NS)) {
-        nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
-        waited = true;
-    }
-    return waited;
-}
-
 void settle(struct run *run)
 {
-    uint64_t start_ns = weir_now(run->loop);
-    bool     waits = run->script->waits;
+    uint64_t start_ns = weir_now(run->loop), flight_ns = 0;
+    bool     waits = run->script->waits, must;
     unsigned tellings, rounds = 0;
     if (run->stuck)
         return;
     do {
-        do {
-            tellings = run->tellings;
-            run_loop(run, waits && anything_must(run));
-        } while (run->tellings != tellings);
-        waits = true;
-        if (++rounds > PATIENCE_ROUNDS && weir_now(run->loop) - start_ns > PATIENCE_NS) {
-            tell_stuck(run);
+        tellings = run->tellings;
+        run_loop(run, waits && anything_must(run));
+        if (run->tellings != tellings)
+            continue;
+        waits = must = anything_must(run);
+        uint64_t now_ns = weir_now(run->loop);
+        if (!must && !flight_ns)
+            flight_ns = now_ns;
+        if (!must && !world_in_flight(run, now_ns - flight_ns > FLIGHT_NS))
             return;
-        }
-    } while (anything_must(run) || (wait_for_flight(run) && anything_must(run)));
+        if (!must) /* what was lost to a reset never arrives: then it is given up */
+            nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+    } while (++rounds < PATIENCE_ROUNDS || weir_now(run->loop) - start_ns < PATIENCE_NS);
+    tell_stuck(run);
 }
 
 /* ---- Acts ------------------------------------------------------------------------------------ */

@@ -171,17 +171,42 @@ short world_ready(const struct run *run, int place, short events)
     return entry.fd >= 0 && poll(&entry, 1, 0) > 0 ? entry.revents : 0;
 }
 
+/* How many bytes the receive at the head must have before it ends, if it takes them bit by bit. */
+static size_t least_to_end(const struct run *run, int receiver)
+{
+    const struct running *head = NULL;
+    for (int id = 1; id <= STEPS_MAX; id++) {
+        const struct running *running = &run->running[id];
+        if (running->live && running->step->place == receiver && step_receives(running->step) &&
+            (!head || running->order < head->order))
+            head = running;
+    }
+    return head && (head->step->flags & WEIR_ALL) ? head->length : 0;
+}
+
+static bool has_long_send(const struct run *run, int sender)
+{
+    for (int id = 1; id <= STEPS_MAX; id++)
+        if (run->running[id].live && run->running[id].step->place == sender &&
+            run->running[id].step->what == STEP_PUMP)
+            return true;
+    return false;
+}
+
+/* What was told to be sent is neither told to be received nor there to be received: it is on its
+ * way, or in the hands of a thread. */
 static bool has_data_in_flight(const struct run *run, int sender)
 {
     const struct way *way = &run->ways[sender];
     int               there = 0, receiver = world_descriptor(run, sender ^ 1);
-    if (receiver < 0 || run->places[sender].closed || way->uncertain)
+    if (receiver < 0 || run->places[sender].closed || way->uncertain || has_long_send(run, sender))
         return false;
     if (run->script->links[sender / 2] == LINK_UDP)
         return way->messages > 0 && !world_ready(run, sender ^ 1, POLLIN);
     if (ioctl(receiver, FIONREAD, &there) < 0)
         return false;
-    return way->received.count + (size_t)there < way->sent.count;
+    size_t taken = way->sent.count - way->received.count - (size_t)there;
+    return taken && taken + (size_t)there >= least_to_end(run, sender ^ 1);
 }
 
 /* Bytes or an end that the other side cannot see yet. */
@@ -192,11 +217,14 @@ static bool is_in_flight(const struct run *run, int sender)
     if (run->ways[sender].connected && !run->places[sender ^ 1].attached &&
         world_descriptor(run, listener) >= 0 && !world_ready(run, listener, POLLIN))
         return true; /* the last packet of the handshake */
-    if (kind == LINK_PIPE || kind == LINK_UNIX || world_descriptor(run, sender ^ 1) < 0)
+    if (world_descriptor(run, sender ^ 1) < 0 || run->places[sender ^ 1].closed)
         return false;
     if (has_data_in_flight(run, sender))
         return true;
-    return kind != LINK_UDP && run->ways[sender].ended && !world_ready(run, sender ^ 1, POLLRDHUP);
+    if (!run->ways[sender].ended || kind == LINK_UDP)
+        return false;
+    return kind == LINK_PIPE ? run->places[sender].closed && !world_ready(run, sender ^ 1, 0)
+                             : !world_ready(run, sender ^ 1, POLLRDHUP);
 }
 
 bool world_in_flight(struct run *run, bool give_up)
