@@ -80,8 +80,8 @@ static int bind_worker(struct weir_loop *loop, struct weir_op *op)
     return 0;
 }
 
-/* Whether a worker has a connect of the handle. What receives or polls meanwhile is held back, bound
- * to none: its worker might be there first, and find a socket without a peer. */
+/* Whether a worker has a connect of the handle. What receives or polls meanwhile is held back,
+ * bound to none: its worker might be there first, and find a socket without a peer. */
 static bool is_connecting(const struct weir_handle *handle)
 {
     struct weir_op *op = handle->in.ops_out;
