@@ -18,6 +18,7 @@
 #include "uring.h"
 
 #define ENTRIES_USUAL 256
+#define CANCEL_AGAIN_NS (int64_t)(2 * WEIR_MILLISECOND)
 
 enum tag {
     TAG_OP = 0,    /* the op itself */
@@ -196,7 +197,7 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
 
 static int uring_wait(struct weir_loop *loop, int64_t timeout_ns);
 
-static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
+static void submit_cancel(struct weir_loop *loop, struct weir_op *op)
 {
     struct uring        *u = loop->mechanism;
     struct io_uring_sqe *entry;
@@ -206,6 +207,38 @@ static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
     }
     io_uring_prep_cancel64(entry, op->in.engine, 0);
     io_uring_sqe_set_data64(entry, TAG_IGNORE);
+}
+
+static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
+{
+    ((struct uring *)loop->mechanism)->unended++;
+    submit_cancel(loop, op);
+}
+
+/* A cancel may miss its op: one that the kernel has between a poll and its next attempt is not
+ * found, and goes on to a thread of the kernel's that waits in the call. So each is asked anew until
+ * it ends; nearly always it has by now. */
+static void cancel_again(struct weir_loop *loop, const struct weir_handle *handle)
+{
+    struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
+    for (int i = 0; i < 2; i++)
+        for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op))
+            if (op->state == OP_GIVEN && op->in.cause && op->kind != WEIR_OP_SIGNAL)
+                submit_cancel(loop, op);
+}
+
+static void cancel_overdue(struct weir_loop *loop, struct uring *u)
+{
+    struct weir_handle *handle = loop->handles;
+    if (!u->overdue || u->cancelling)
+        return;
+    u->cancelling = true;
+    cancel_again(loop, &loop->none);
+    while (handle) {
+        cancel_again(loop, handle);
+        handle = handle->in.next == loop->handles ? NULL : handle->in.next;
+    }
+    u->cancelling = false;
 }
 
 /* ---- Harvest --------------------------------------------------------------------------------- */
@@ -246,7 +279,7 @@ static void harvest_watch(struct weir_loop *loop, struct weir_op *op,
         int64_t events = found ? WEIR_EAGAIN : loop->sys->perform(op, PERFORM_TRY);
         if (events > 0) {
             op->in.step = (uint8_t)(POLL_WATCHES | events);
-            uring_cancel(loop, op);
+            submit_cancel(loop, op);
         }
     } else if (found || op->in.cause) {
         end_poll(loop, op, found ? found : op->in.cause);
@@ -293,7 +326,10 @@ static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe
 {
     struct uring   *u = loop->mechanism;
     struct weir_op *op = (struct weir_op *)(uintptr_t)(cqe->user_data & ~TAG_MASK);
-    switch ((enum tag)(cqe->user_data & TAG_MASK)) {
+    enum tag        tag = (enum tag)(cqe->user_data & TAG_MASK);
+    if ((tag == TAG_OP || tag == TAG_POLL) && op->in.cause && !(cqe->flags & IORING_CQE_F_MORE))
+        u->unended--;
+    switch (tag) {
     case TAG_OP:
         harvest_op(loop, op, cqe);
         break;
@@ -334,12 +370,15 @@ static void harvest(struct weir_loop *loop, struct uring *u)
 
 static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
 {
-    struct uring            *u = loop->mechanism;
-    struct __kernel_timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-    struct io_uring_cqe     *first;
-    int                      error = enable(u);
+    struct uring        *u = loop->mechanism;
+    struct io_uring_cqe *first;
+    int                  error = enable(u);
     if (error < 0)
         return error;
+    cancel_overdue(loop, u);
+    if (u->unended && (timeout_ns < 0 || timeout_ns > CANCEL_AGAIN_NS))
+        timeout_ns = CANCEL_AGAIN_NS;
+    struct __kernel_timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
     if (u->event_fd >= 0)
         os_notifier_clear(u->event_fd);
     arm_wake(loop, u);
@@ -349,6 +388,7 @@ static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
         error = io_uring_submit_and_wait_timeout(&u->ring, &first, 1, timeout_ns < 0 ? NULL : &time,
                                                  NULL);
     harvest(loop, u);
+    u->overdue = u->unended;
     return told(error);
 }
 

@@ -576,6 +576,45 @@ static void partial_send(struct contract *c)
     contract_raw_close(peer);
 }
 
+enum ending { BY_CANCEL, BY_DEADLINE, BY_CLOSE };
+
+/* A send waits for room to a peer that sends nothing more, and is to end. io_uring looks for room
+ * again and again here, and a cancel that comes between misses the op. */
+static void end_half_closed_send(struct contract *c, enum ending ending)
+{
+    static struct weir_handle handles[BY_CLOSE + 1];
+    static char               bytes[65536];
+    struct weir_handle       *handle = &handles[ending];
+    struct weir_op            send = {0};
+    int                       peer = contract_unix_peer(c, handle);
+    for (size_t length = sizeof bytes; length; length = length > 1 ? 1 : 0)
+        while (weir_try_send(handle, bytes, length, 0) > 0)
+            continue;
+    contract_raw_shutdown(peer);
+    weir_send(&send, handle, bytes, sizeof bytes, 0, contract_done);
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    if (ending == BY_DEADLINE)
+        weir_deadline(&send, WEIR_MILLISECOND);
+    else if (ending == BY_CANCEL)
+        CHECK_EQ(weir_cancel(&send), 0);
+    else
+        CHECK_EQ(weir_close(handle, contract_closed), 0);
+    CHECK_EQ(contract_await(c, &send), ending == BY_DEADLINE ? WEIR_EDEADLINE : WEIR_ECANCELED);
+    if (ending != BY_CLOSE)
+        CHECK_EQ(weir_close(handle, contract_closed), 0);
+    contract_run(c);
+    CHECK_EQ(contract_closed_count(handle), 1);
+    contract_raw_close(peer);
+}
+
+static void send_to_a_peer_that_ended(struct contract *c)
+{
+    end_half_closed_send(c, BY_CANCEL);
+    end_half_closed_send(c, BY_DEADLINE);
+    end_half_closed_send(c, BY_CLOSE);
+}
+
 /* A receive of everything that is cancelled midway tells what came. */
 static void partial_recv(struct contract *c)
 {
@@ -610,6 +649,7 @@ const struct contract_case contract_cases[] = {
     {"running_worker_op", running_worker_op, 0},
     {"queued_worker_op", queued_worker_op, 0},
     {"partial_send", partial_send, 0},
+    {"send_to_a_peer_that_ended", send_to_a_peer_that_ended, 0},
     {"partial_recv", partial_recv, 0},
     {0},
 };
