@@ -216,8 +216,8 @@ static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
 }
 
 /* A cancel may miss its op: one that the kernel has between a poll and its next attempt is not
- * found, and goes on to a thread of the kernel's that waits in the call. So each is asked anew until
- * it ends; nearly always it has by now. */
+ * found, and goes on to a thread of the kernel's that waits in the call. So each is asked anew
+ * until it ends; nearly always it has by now. */
 static void cancel_again(struct weir_loop *loop, const struct weir_handle *handle)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
