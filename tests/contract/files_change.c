@@ -296,7 +296,7 @@ static void changes_are_served_as_promised(struct contract *c)
         CHECK(support == WEIR_SUPPORT_NATIVE || support == WEIR_SUPPORT_OFFLOADED);
         CHECK_EQ(ops[i].served,
                  support == WEIR_SUPPORT_NATIVE ? WEIR_SERVED_KERNEL : WEIR_SERVED_WORKER);
-        CHECK_EQ(weir_query(c->engine, kind, WEIR_HANDLE_STREAM), WEIR_SUPPORT_NO);
+        CHECK_EQ(weir_query(c->engine, kind, WEIR_HANDLE_PIPE), WEIR_SUPPORT_NO);
         CHECK_EQ(weir_query(c->engine, kind, WEIR_HANDLE_NONE), WEIR_SUPPORT_NO);
     }
 }
