@@ -197,6 +197,12 @@ static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
 
 static int uring_wait(struct weir_loop *loop, int64_t timeout_ns);
 
+static void fill_cancel(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    io_uring_prep_cancel64(entry, op->in.engine, 0);
+    io_uring_sqe_set_data64(entry, TAG_IGNORE);
+}
+
 static void submit_cancel(struct weir_loop *loop, struct weir_op *op)
 {
     struct uring        *u = loop->mechanism;
@@ -205,40 +211,47 @@ static void submit_cancel(struct weir_loop *loop, struct weir_op *op)
         if (uring_wait(loop, 0) < 0 || op->state != OP_GIVEN)
             return; /* it ended in the harvest that was to make room */
     }
-    io_uring_prep_cancel64(entry, op->in.engine, 0);
-    io_uring_sqe_set_data64(entry, TAG_IGNORE);
-}
-
-static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
-{
-    ((struct uring *)loop->mechanism)->unended++;
-    submit_cancel(loop, op);
+    fill_cancel(entry, op);
 }
 
 /* A cancel may miss its op: one that the kernel has between a poll and its next attempt is not
  * found, and goes on to a thread of the kernel's that waits in the call. So each is asked anew
- * until it ends; nearly always it has by now. */
-static void cancel_again(struct weir_loop *loop, const struct weir_handle *handle)
+ * until it ends; nearly always it has by now. What a disk has ends by itself. */
+static bool may_be_missed(const struct weir_op *op)
+{
+    return !handle_has_offsets(op->handle);
+}
+
+static void uring_cancel(struct weir_loop *loop, struct weir_op *op)
+{
+    if (may_be_missed(op))
+        ((struct uring *)loop->mechanism)->unended++;
+    submit_cancel(loop, op);
+}
+
+/* As many as the queue has room for now; the others another time. False when it is full. */
+static bool cancel_again(struct uring *u, const struct weir_handle *handle)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
-    for (int i = 0; i < 2; i++)
-        for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op))
-            if (op->state == OP_GIVEN && op->in.cause && op->kind != WEIR_OP_SIGNAL)
-                submit_cancel(loop, op);
+    for (int i = 0; i < 2 && !handle_has_offsets(handle); i++)
+        for (struct weir_op *op = rings[i]; op; op = ring_after(rings[i], op)) {
+            if (op->state != OP_GIVEN || !op->in.cause || op->kind == WEIR_OP_SIGNAL)
+                continue;
+            struct io_uring_sqe *entry = io_uring_get_sqe(&u->ring);
+            if (!entry)
+                return false;
+            fill_cancel(entry, op);
+        }
+    return true;
 }
 
 static void cancel_overdue(struct weir_loop *loop, struct uring *u)
 {
     struct weir_handle *handle = loop->handles;
-    if (!u->overdue || u->cancelling)
+    if (!u->overdue)
         return;
-    u->cancelling = true;
-    cancel_again(loop, &loop->none);
-    while (handle) {
-        cancel_again(loop, handle);
+    while (handle && cancel_again(u, handle))
         handle = handle->in.next == loop->handles ? NULL : handle->in.next;
-    }
-    u->cancelling = false;
 }
 
 /* ---- Harvest --------------------------------------------------------------------------------- */
@@ -327,7 +340,8 @@ static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe
     struct uring   *u = loop->mechanism;
     struct weir_op *op = (struct weir_op *)(uintptr_t)(cqe->user_data & ~TAG_MASK);
     enum tag        tag = (enum tag)(cqe->user_data & TAG_MASK);
-    if ((tag == TAG_OP || tag == TAG_POLL) && op->in.cause && !(cqe->flags & IORING_CQE_F_MORE))
+    if ((tag == TAG_OP || tag == TAG_POLL) && op->in.cause && may_be_missed(op) &&
+        !(cqe->flags & IORING_CQE_F_MORE))
         u->unended--;
     switch (tag) {
     case TAG_OP:

@@ -18,7 +18,6 @@ struct uring {
     atomic_int      event_fd; /* registered once the loop is embedded, else -1 */
     bool            disabled; /* until the first submission, whose thread becomes the issuer */
     bool            wake_armed;
-    bool            cancelling;      /* again */
     unsigned        unended;         /* ops that were asked to end and have not */
     unsigned        overdue;         /* of them, those that had not after the last harvest */
     bool            workers_bounded; /* IORING_REGISTER_IOWQ_MAX_WORKERS */
