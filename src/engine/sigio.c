@@ -150,16 +150,18 @@ static void leave(struct weir_loop *loop, struct weir_handle *handle)
     handle->in.armed = 0;
 }
 
-/* What held before the signals were asked for is not signalled: the handle is named. Where an outer
- * loop is about to sleep, it is asked here. */
+/* What held before the signals were asked for is not signalled: the handle is named, behind those
+ * that were signalled already, so that what came first is told first. Where an outer loop is about
+ * to sleep, it is asked here. */
 static int watch_named(struct weir_loop *loop, struct weir_handle *handle)
 {
     struct sigio *s = loop->mechanism;
     bool          woken = false;
+    int           error = s->name_count ? 0 : sigio_hear_queued(s);
     sigio_name(s, handle->in.descriptor);
-    if (!loop->embedded || loop->running)
-        return 0;
-    int error = sigio_ask(loop, s, &woken);
+    if (error < 0 || !loop->embedded || loop->running)
+        return error < 0 ? error : 0;
+    error = sigio_ask(loop, s, &woken);
     if (woken || loop->ready.first)
         sigio_rouse(s);
     return error;
