@@ -18,7 +18,8 @@
 #include "uring.h"
 
 #define ENTRIES_USUAL 256
-#define CANCEL_AGAIN_NS (int64_t)(2 * WEIR_MILLISECOND)
+#define PATIENCE_LEAST_NS (int64_t)(WEIR_MILLISECOND)
+#define PATIENCE_MOST_NS (int64_t)(100 * WEIR_MILLISECOND)
 
 enum tag {
     TAG_OP = 0,    /* the op itself */
@@ -215,8 +216,8 @@ static void submit_cancel(struct weir_loop *loop, struct weir_op *op)
 }
 
 /* A cancel may miss its op: one that the kernel has between a poll and its next attempt is not
- * found, and goes on to a thread of the kernel's that waits in the call. So each is asked anew
- * until it ends; nearly always it has by now. What a disk has ends by itself. */
+ * found, and goes on to a thread of the kernel's that waits in the call. So what has not ended by
+ * then is asked anew, less and less often. What a disk has ends by itself. */
 static bool may_be_missed(const struct weir_op *op)
 {
     return !handle_has_offsets(op->handle);
@@ -245,13 +246,26 @@ static bool cancel_again(struct uring *u, const struct weir_handle *handle)
     return true;
 }
 
-static void cancel_overdue(struct weir_loop *loop, struct uring *u)
+/* How long the next wait may be. */
+static int64_t cancel_overdue(struct weir_loop *loop, struct uring *u, int64_t timeout_ns)
 {
-    struct weir_handle *handle = loop->handles;
-    if (!u->overdue)
-        return;
-    while (handle && cancel_again(u, handle))
-        handle = handle->in.next == loop->handles ? NULL : handle->in.next;
+    if (!u->unended) {
+        u->cancel_again_ns = 0;
+        return timeout_ns;
+    }
+    uint64_t now_ns = loop->sys->now(loop);
+    if (!u->cancel_again_ns) {
+        u->patience_ns = PATIENCE_LEAST_NS;
+        u->cancel_again_ns = now_ns + (uint64_t)u->patience_ns;
+    } else if (now_ns >= u->cancel_again_ns) {
+        struct weir_handle *handle = loop->handles;
+        if (u->patience_ns < PATIENCE_MOST_NS)
+            u->patience_ns *= 2;
+        u->cancel_again_ns = now_ns + (uint64_t)u->patience_ns;
+        while (handle && cancel_again(u, handle))
+            handle = handle->in.next == loop->handles ? NULL : handle->in.next;
+    }
+    return timeout_ns < 0 || timeout_ns > u->patience_ns ? u->patience_ns : timeout_ns;
 }
 
 /* ---- Harvest --------------------------------------------------------------------------------- */
@@ -389,20 +403,19 @@ static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)
     int                  error = enable(u);
     if (error < 0)
         return error;
-    cancel_overdue(loop, u);
-    if (u->unended && (timeout_ns < 0 || timeout_ns > CANCEL_AGAIN_NS))
-        timeout_ns = CANCEL_AGAIN_NS;
+    timeout_ns = cancel_overdue(loop, u, timeout_ns);
     struct __kernel_timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
     if (u->event_fd >= 0)
         os_notifier_clear(u->event_fd);
     arm_wake(loop, u);
-    if (!timeout_ns) /* deferred work is delivered only to a call that asks for events */
+    /* Deferred work is delivered only to a call that asks for events, which a wait that finds one
+     * in the ring does not. */
+    if (!timeout_ns || io_uring_cq_ready(&u->ring))
         error = io_uring_submit_and_get_events(&u->ring);
     else
         error = io_uring_submit_and_wait_timeout(&u->ring, &first, 1, timeout_ns < 0 ? NULL : &time,
                                                  NULL);
     harvest(loop, u);
-    u->overdue = u->unended;
     return told(error);
 }
 

@@ -19,7 +19,8 @@ struct uring {
     bool            disabled; /* until the first submission, whose thread becomes the issuer */
     bool            wake_armed;
     unsigned        unended;         /* ops that were asked to end and have not */
-    unsigned        overdue;         /* of them, those that had not after the last harvest */
+    uint64_t        cancel_again_ns; /* when they are asked again; 0: none was left over */
+    int64_t         patience_ns;     /* from then to the next time */
     bool            workers_bounded; /* IORING_REGISTER_IOWQ_MAX_WORKERS */
     bool            truncates;       /* IORING_OP_FTRUNCATE is there */
 };
