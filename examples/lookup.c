@@ -52,8 +52,11 @@ int main(int argc, char **argv)
         return fputs("usage: lookup NAME[:SERVICE]...\n", stderr), 2;
     int          error = weir_loop_open(&loop, NULL);
     struct name *names = calloc((size_t)argc, sizeof *names);
-    if (error || !names)
-        return fprintf(stderr, "lookup: WEIR_ENGINE: %s\n", weir_error_text(error)), 1;
+    if (error || !names) {
+        fprintf(stderr, "lookup: WEIR_ENGINE: %s\n", weir_error_text(error));
+        free(names);
+        return 1;
+    }
     for (int i = 1; i < argc; i++)
         begin(&names[i], loop, argv[i]);
     weir_run(loop, WEIR_UNTIL_DONE);

@@ -60,16 +60,16 @@ int main(int argc, char **argv)
     struct weir_op     op = {0};
     char *host = argc == 3 ? strtok(argv[2], ":") : NULL, *port = host ? strtok(NULL, "") : NULL;
     struct weir_lookup name = {host, port, AF_INET, SOCK_STREAM, &target, 1, false};
-    struct pair       *first = calloc(1, sizeof *first);
+    struct pair       *first;
     char               text[160];
     snprintf(text, sizeof text, "127.0.0.1:%s", argc == 3 ? argv[1] : "");
-    if (!first || !port || weir_address_parse(&at, text) != 0)
+    if (!port || weir_address_parse(&at, text) != 0)
         return fputs("usage: proxy PORT HOST:PORT\n", stderr), 2;
     if ((op.result = weir_loop_open(&loop, NULL)) == 0) /* the name is looked up once */
         weir_resolve(&op, loop, &name, 0, NULL), weir_run(loop, WEIR_UNTIL_DONE);
     if (op.result > 0)
         op.result = weir_listen(&listener, loop, &at.data, at.length, 0, WEIR_NODELAY);
-    if (op.result < 0)
+    if (op.result < 0 || !(first = calloc(1, sizeof *first)))
         return fprintf(stderr, "proxy: %s %s: %s\n", text, host, weir_error_text(op.result)), 1;
     weir_accept(&first->op[0], &listener, &first->sock[0], 0, on_accept);
     weir_local_address(&listener, &at);

@@ -18,7 +18,7 @@
 /* handle->in.slot: the number of the context above, the place below; or beyond them. */
 #define SLOT_SHIFT 20
 #define SLOT_BEYOND (1 << 24)
-_Static_assert(ROOM_MOST <= 1u << SLOT_SHIFT && AIO_POLL_CONTEXTS << SLOT_SHIFT <= SLOT_BEYOND,
+_Static_assert(ROOM_MOST - 1 < 1u << SLOT_SHIFT && AIO_POLL_CONTEXTS << SLOT_SHIFT <= SLOT_BEYOND,
                "a slot tells two things");
 
 static struct aio_context *context_of(struct aio *a, int slot)

@@ -260,7 +260,7 @@ static void harvest_signals(struct weir_loop *loop)
 {
     struct threads *t = loop->mechanism;
     struct weir_op *op = t->signals;
-    if (!loop_room(loop, 1))
+    if (!op || !loop_room(loop, 1))
         return;
     t->signals = NULL;
     op->served = WEIR_SERVED_READY;

@@ -180,8 +180,8 @@ static int get_fragment(int descriptor, int64_t *value)
     int  found = 0;
     int  error = v6 ? get_int(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &found)
                     : get_int(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, &found);
-    *value = v6 ? found == IPV6_PMTUDISC_DO || found == IPV6_PMTUDISC_PROBE
-                : found == IP_PMTUDISC_DO || found == IP_PMTUDISC_PROBE;
+    /* Linux has the same numbers for both. */
+    *value = found == IP_PMTUDISC_DO || found == IP_PMTUDISC_PROBE;
     return error;
 }
 #else
