@@ -21,6 +21,22 @@ static bool unpack(json_t *value, const char *what, const char *format, ...)
     return result == 0;
 }
 
+/* Every op has a row, and its cells are among the documented words. */
+static void check_matrix(const char *name, json_t *matrix)
+{
+    static const char *const words[] = {"native", "emulated", "offloaded", "at-once"};
+    const char              *op, *handle;
+    json_t                  *row, *cell;
+    expect(json_is_object(json_object_get(matrix, "recv")), "%s: no row for recv", name);
+    json_object_foreach(matrix, op, row) json_object_foreach(row, handle, cell)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            known |= json_is_string(cell) && strcmp(json_string_value(cell), words[i]) == 0;
+        expect(known, "%s: %s on %s is served in no known way", name, op, handle);
+    }
+}
+
 static void check_engines(json_t *document)
 {
     const char *schema, *version;
@@ -34,11 +50,13 @@ static void check_engines(json_t *document)
     {
         const char *name, *model, *reason;
         int         allowed, is_default;
-        json_t     *error, *features = NULL;
-        if (!unpack(engine, "engine", "{s:s, s:s, s:b, s:b, s:s, s:o, s?o}", "name", &name, "model",
-                    &model, "allowed", &allowed, "default", &is_default, "reason", &reason, "error",
-                    &error, "features", &features))
+        json_t     *error, *features = NULL, *matrix = NULL;
+        if (!unpack(engine, "engine", "{s:s, s:s, s:b, s:b, s:s, s:o, s?o, s?o}", "name", &name,
+                    "model", &model, "allowed", &allowed, "default", &is_default, "reason", &reason,
+                    "error", &error, "features", &features, "matrix", &matrix))
             continue;
+        if (matrix)
+            check_matrix(name, matrix);
         defaults += is_default != 0;
         expect(allowed == json_is_null(error), "%s is allowed and has an error", name);
         expect(allowed || !is_default, "%s is refused and the default", name);
