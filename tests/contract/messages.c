@@ -197,7 +197,7 @@ static void take_tells_when_room_is_short(struct contract *c)
     struct weir_op     recv = {0};
     struct weir_buf    piece;
     struct room        room;
-    char               bytes[8];
+    char               bytes[8] = {0};
     struct weir_msg    message = message_with(&piece, bytes, sizeof bytes, &room);
     weir_os_handle     read_ends[3], write_ends[3], taken[3] = {-7, -7, -7};
     contract_unix_pair(c, &a, &b);

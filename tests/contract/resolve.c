@@ -251,7 +251,7 @@ static void many_at_a_time(struct contract *c)
     static struct weir_address at[200];
     static struct weir_lookup  lookups[200];
     static struct weir_op      ops[200];
-    static char                hosts[200][16], expected[24];
+    static char                hosts[200][24], expected[32];
     struct weir_stats          stats, before;
     weir_loop_stats(c->loop, &before);
     for (int i = 0; i < 200; i++) {
