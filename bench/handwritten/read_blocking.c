@@ -53,5 +53,10 @@ int main(int argc, char **argv)
     read_on(data[0]);
     for (unsigned i = 1; i < reader.depth; i++)
         pthread_join(threads[i], NULL);
-    return reader_end(&reader);
+    int status = reader_end(&reader);
+    for (unsigned i = 0; i < reader.depth; i++)
+        free(data[i]);
+    free(data);
+    free(threads);
+    return status;
 }

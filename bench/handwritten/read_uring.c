@@ -72,5 +72,9 @@ int main(int argc, char **argv)
             reader_fail(&reader, "io_uring_enter", -error);
         serve(&in_flight);
     }
-    return reader_end(&reader);
+    int status = reader_end(&reader);
+    for (unsigned i = 0; i < reader.depth; i++)
+        free(slots[i].data);
+    free(slots);
+    return status;
 }
