@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -342,21 +343,28 @@ unsigned contract_thread_count(void)
     return count;
 }
 
-static void *return_at_once(void *argument)
+static void *tell_its_folder(void *argument)
 {
-    return argument;
+    snprintf(argument, 64, "/proc/self/task/%ld", (long)syscall(SYS_gettid));
+    return NULL;
 }
 
-/* The thread sanitizer starts a thread of its own with the first one of a forked process. */
+/* The thread sanitizer starts a thread of its own with the first one of a forked process. The first
+ * one is not counted: it may be on its way out still when it was joined. */
 static void settle_threads(void)
 {
     struct contract_thread thread;
     static bool            settled;
+    char                   folder[64];
     if (settled || !contract_sanitized("thread"))
         return;
     settled = true;
-    contract_thread_start(&thread, return_at_once, NULL);
+    contract_thread_start(&thread, tell_its_folder, folder);
     contract_thread_join(&thread);
+    for (uint64_t until = now_ns() + 5 * WEIR_SECOND; access(folder, F_OK) == 0;) {
+        CHECK(now_ns() < until);
+        contract_breathe();
+    }
 }
 
 struct host_holdings *host_holdings(void)
