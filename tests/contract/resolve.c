@@ -133,6 +133,7 @@ static void no_host_is_the_machine_itself(struct contract *c)
     CHECK_EQ(resolve(c, &lookup), 1);
     check_text(&at[0], "0.0.0.0:0");
     CHECK_EQ(weir_listen(&listener, c->loop, at[0].data.bytes, at[0].length, 0, 0), 0);
+    CHECK_EQ(weir_close_now(&listener), 0);
     lookup = look_up(at, "127.0.0.1", "1", AF_INET); /* only where no host was given */
     lookup.passive = true;
     CHECK_EQ(resolve(c, &lookup), 1);
