@@ -142,6 +142,9 @@ struct engine {
 /* perform: whether a call may wait. */
 enum perform { PERFORM_TRY, PERFORM_WAIT };
 
+/* The call of an op that a worker has: what it said, never WEIR_EINTR. */
+typedef int64_t work_call(struct weir_loop *loop, struct weir_op *op);
+
 /* The seam to the world: POSIX, Windows or simulation. Results are 0, >= 0 or WEIR_E*. */
 struct system {
     uint64_t (*now)(struct weir_loop *loop);
@@ -170,8 +173,13 @@ struct system {
     void (*notifier_clear)(int end);
     /* Signals as a readable descriptor; mask: bit n is signal n + 1, all that the loop waits
      * for. */
-    int (*signals_watch)(int descriptor, uint64_t mask, uint64_t *blocked);
-    int (*signals_take)(int descriptor); /* a signal's number, or WEIR_EAGAIN */
+    int (*signals_watch)(struct weir_loop *loop, int descriptor, uint64_t mask, uint64_t *blocked);
+    int (*signals_take)(struct weir_loop *loop, int descriptor); /* its number, or WEIR_EAGAIN */
+    /* Optional, all three or none: workers of the system's own in the place of threads. One of them
+     * makes the call, then loop_worked(). 0 or WEIR_E*; as offload_cancel() and offload_runs(). */
+    int (*work)(struct weir_loop *loop, struct weir_op *op, work_call *call);
+    bool (*work_cancel)(struct weir_loop *loop, struct weir_op *op);
+    bool (*work_runs)(struct weir_loop *loop, struct weir_op *op);
 };
 
 /* What was harvested: one end, or one telling, of an op. */
@@ -305,6 +313,11 @@ void loop_worked(struct weir_loop *loop, struct weir_op *op);
  * thread that the signals were sent to: signalfd(2). */
 bool loop_awaits_signals(const struct weir_loop *loop, const struct weir_op *op);
 
+/* From a simulated world, in which other loops run while one waits: a turn that does not sleep; and
+ * in how many nanoseconds the loop has something to do: -1, not before something happens. */
+void    loop_visit(struct weir_loop *loop);
+int64_t loop_next_turn(struct weir_loop *loop);
+
 /* Writes the sentence of a refusal, with the error's name; returns the error. */
 int loop_refuse(char *reason, int error, const char *sentence);
 
@@ -375,7 +388,7 @@ void copy_end(struct weir_loop *loop, struct weir_op *op);
 void copy_finish(struct weir_loop *loop);
 
 /* The systems there are: src/os. */
-extern const struct system system_posix;
+extern const struct system system_posix, system_sim;
 
 /* ---- the core's own parts -------------------------------------------------------------------- */
 
@@ -403,6 +416,9 @@ void handle_op_left(struct weir_loop *loop, struct weir_handle *handle);
 int  handle_cancel_ops(struct weir_loop *loop, struct weir_handle *handle);
 void handle_unlist(struct weir_loop *loop, struct weir_handle *handle);
 void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle);
+
+/* Frees the loop and no descriptor; its ops and handles are the caller's, as zeroed. */
+void loop_abandon(struct weir_loop *loop);
 
 /* 0 when the calling thread may use the loop; WEIR_EPERM in a forked child; else it aborts. */
 int  loop_admit(const struct weir_loop *loop, const char *call);

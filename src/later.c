@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* later.c - the functions of weir.h and weir/sim.h that this version does not have yet: each says
+/* later.c - the functions of weir.h that this version does not have yet: each says
  * WEIR_ENOTSUP, an op in its done(). tests/later.txt names what brings them. */
 #include <string.h>
 
 #include "engine.h"
-#include "weir/sim.h"
 
 static void end_unsupported(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
                             unsigned flags, weir_done *done)
@@ -114,83 +113,4 @@ int weir_group_close(struct weir_group *group, uint64_t timeout_ns)
 {
     (void)group, (void)timeout_ns;
     return WEIR_ENOTSUP;
-}
-
-/* ---- Simulation ------------------------------------------------------------------------------ */
-
-int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options)
-{
-    (void)options;
-    *sim = NULL;
-    return WEIR_ENOTSUP;
-}
-
-int weir_sim_close(struct weir_sim *sim)
-{
-    (void)sim;
-    return WEIR_ENOTSUP;
-}
-
-int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
-                      const char *address)
-{
-    (void)sim, (void)name, (void)address;
-    *host = NULL;
-    return WEIR_ENOTSUP;
-}
-
-int weir_sim_run(struct weir_sim *sim, uint64_t ns)
-{
-    (void)sim, (void)ns;
-    return WEIR_ENOTSUP;
-}
-
-uint64_t weir_sim_now(const struct weir_sim *sim)
-{
-    (void)sim;
-    return 0;
-}
-
-uint64_t weir_sim_random(struct weir_sim *sim, uint64_t bound)
-{
-    (void)sim, (void)bound;
-    return 0;
-}
-
-void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one,
-                        struct weir_sim_host *other, bool cut)
-{
-    (void)sim, (void)one, (void)other, (void)cut;
-}
-
-void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host)
-{
-    (void)sim, (void)host;
-}
-
-void weir_sim_fault_set(struct weir_sim *sim, enum weir_sim_fault fault, uint32_t per_million)
-{
-    (void)sim, (void)fault, (void)per_million;
-}
-
-void weir_sim_heal(struct weir_sim *sim)
-{
-    (void)sim;
-}
-
-void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user)
-{
-    (void)sim, (void)check, (void)user;
-}
-
-const char *weir_sim_broken(const struct weir_sim *sim)
-{
-    (void)sim;
-    return NULL;
-}
-
-uint64_t weir_sim_trace_hash(const struct weir_sim *sim)
-{
-    (void)sim;
-    return 0;
 }

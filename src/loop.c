@@ -242,10 +242,8 @@ static void forget_ops(struct weir_handle *handle)
     }
 }
 
-int weir_loop_forget(struct weir_loop *loop)
+void loop_abandon(struct weir_loop *loop)
 {
-    if (loop->generation == os_fork_generation())
-        return WEIR_EINVAL;
     while (loop->handles) {
         struct weir_handle *handle = loop->handles;
         handle->in.next->in.previous = handle->in.previous;
@@ -266,6 +264,13 @@ int weir_loop_forget(struct weir_loop *loop)
     copy_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);
+}
+
+int weir_loop_forget(struct weir_loop *loop)
+{
+    if (loop->generation == os_fork_generation())
+        return WEIR_EINVAL;
+    loop_abandon(loop);
     return 0;
 }
 
@@ -632,6 +637,21 @@ uint64_t weir_now(struct weir_loop *loop)
 
 /* ---- Embedding ------------------------------------------------------------------------------- */
 
+/* Between its turns such a loop sleeps, so that whoever posts wakes it; which it is told by its
+ * engine. */
+void loop_visit(struct weir_loop *loop)
+{
+    loop->embedded = true;
+    weir_run(loop, WEIR_NOWAIT);
+}
+
+int64_t loop_next_turn(struct weir_loop *loop)
+{
+    if (loop_has_news(loop) || loop->changed.first)
+        return 0;
+    return until_timer(loop, -1);
+}
+
 weir_os_handle weir_loop_fd(struct weir_loop *loop)
 {
     int error = loop_admit(loop, "weir_loop_fd");
@@ -651,7 +671,5 @@ int64_t weir_loop_timeout(struct weir_loop *loop)
     int error = loop_admit(loop, "weir_loop_timeout");
     if (error)
         return error;
-    if (loop_has_news(loop) || loop->changed.first)
-        return 0;
-    return until_timer(loop, -1);
+    return loop_next_turn(loop);
 }

@@ -64,18 +64,23 @@ static unsigned slot_of_self(struct lane *lane)
     return slot;
 }
 
+static int64_t call(struct weir_loop *loop, struct weir_op *op)
+{
+    int64_t result;
+    do
+        result = op->kind == WEIR_OP_COPY ? copy_work(loop, op)
+                                          : loop->sys->perform(op, PERFORM_WAIT);
+    while (result == WEIR_EINTR && op->kind != WEIR_OP_WORK);
+    return result;
+}
+
 static void *work(void *argument)
 {
     struct lane      *lane = argument;
     struct weir_loop *loop = lane->lanes->loop;
     unsigned          slot = slot_of_self(lane);
     for (struct weir_op *op; (op = take_op(lane, slot));) {
-        int64_t result;
-        do
-            result = op->kind == WEIR_OP_COPY ? copy_work(loop, op)
-                                              : loop->sys->perform(op, PERFORM_WAIT);
-        while (result == WEIR_EINTR && op->kind != WEIR_OP_WORK);
-        op->result = result;
+        op->result = call(loop, op);
         loop_worked(loop, op);
     }
     return NULL;
@@ -126,17 +131,14 @@ static int lane_grow(struct weir_loop *loop, struct lane *lane, unsigned waiting
     return 0;
 }
 
-void offload_start(struct weir_loop *loop, struct weir_op *op)
+/* 0, or why no worker can have it. */
+static int give_to_lane(struct weir_loop *loop, struct weir_op *op)
 {
     struct lanes *lanes = lanes_get(loop);
-    if (!lanes) {
-        loop_finish(loop, op, WEIR_ENOMEM);
-        return;
-    }
+    if (!lanes)
+        return WEIR_ENOMEM;
     struct lane *lane = &lanes->lane[lane_of(op)];
     unsigned     waiting = 1;
-    op->state = OP_OFFLOADED;
-    op->served = WEIR_SERVED_WORKER;
     pthread_mutex_lock(&lane->mutex);
     for (struct weir_op *at = lane->queue.first; at && waiting <= lane->most; at = at->in.lane)
         waiting++;
@@ -146,18 +148,32 @@ void offload_start(struct weir_loop *loop, struct weir_op *op)
         pthread_cond_signal(&lane->work);
     }
     pthread_mutex_unlock(&lane->mutex);
+    return error;
+}
+
+void offload_start(struct weir_loop *loop, struct weir_op *op)
+{
+    op->state = OP_OFFLOADED;
+    op->served = WEIR_SERVED_WORKER;
+    int error = loop->sys->work ? loop->sys->work(loop, op, call) : give_to_lane(loop, op);
     if (error) {
         op->served = WEIR_SERVED_NOT;
         loop_finish(loop, op, error);
     }
 }
 
-bool offload_cancel(struct weir_loop *loop, struct weir_op *op)
+static bool take_from_lane(struct weir_loop *loop, struct weir_op *op)
 {
     struct lane *lane = &loop->lanes->lane[lane_of(op)];
     pthread_mutex_lock(&lane->mutex);
     bool queued = fifo_remove(&lane->queue, op);
     pthread_mutex_unlock(&lane->mutex);
+    return queued;
+}
+
+bool offload_cancel(struct weir_loop *loop, struct weir_op *op)
+{
+    bool queued = loop->sys->work ? loop->sys->work_cancel(loop, op) : take_from_lane(loop, op);
     if (queued)
         op->served = WEIR_SERVED_NOT;
     return queued;
@@ -165,6 +181,8 @@ bool offload_cancel(struct weir_loop *loop, struct weir_op *op)
 
 bool offload_runs(struct weir_loop *loop, struct weir_op *op)
 {
+    if (loop->sys->work)
+        return loop->sys->work_runs(loop, op);
     struct lane *lane = &loop->lanes->lane[lane_of(op)];
     bool         runs = false;
     pthread_mutex_lock(&lane->mutex);

@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll, engine_posix_aio, engine_select, engine_spin,
+extern const struct engine engine_poll, engine_posix_aio, engine_select, engine_sim, engine_spin,
     engine_threads;
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
@@ -24,7 +24,6 @@ struct known {
 #else
 #define ON_LINUX(engine) NULL, "it is a mechanism of Linux"
 #endif
-#define LATER "this version of weir does not have it yet"
 
 static const struct known known[] = {
     {"io_uring", "completion", ON_LINUX(engine_uring)},
@@ -42,7 +41,7 @@ static const struct known known[] = {
     {"posix-aio", "completion", &engine_posix_aio, NULL},
     {"sigio", "readiness", ON_LINUX(engine_sigio)},
     {"spin", "readiness", &engine_spin, NULL},
-    {"sim", "simulation", NULL, LATER},
+    {"sim", "simulation", &engine_sim, NULL},
 };
 #define KNOWN (int)(sizeof known / sizeof known[0])
 

@@ -67,7 +67,7 @@ static void on_readable(struct weir_op *watch)
         end_all(loop, watch->result);
         return;
     }
-    for (int number; (number = loop->sys->signals_take(signals->handle.in.descriptor)) > 0;)
+    for (int number; (number = loop->sys->signals_take(loop, signals->handle.in.descriptor)) > 0;)
         for (struct weir_op *op = signals->first; op; op = after(op))
             if (op->in.arg.number == number && op->in.step < UINT8_MAX)
                 op->in.step++;
@@ -88,8 +88,8 @@ static int update(struct weir_loop *loop)
     if (mask == signals->mask)
         return 0;
     bool attached = signals->handle.in.kind != WEIR_HANDLE_NONE;
-    int  descriptor = loop->sys->signals_watch(attached ? signals->handle.in.descriptor : -1, mask,
-                                              &signals->blocked);
+    int  descriptor = loop->sys->signals_watch(loop, attached ? signals->handle.in.descriptor : -1,
+                                               mask, &signals->blocked);
     if (descriptor < 0)
         return descriptor;
     signals->mask = mask;
@@ -187,7 +187,7 @@ void signal_finish(struct weir_loop *loop)
     if (!loop->signals)
         return;
     if (loop->signals->blocked)
-        loop->sys->signals_watch(-1, 0, &loop->signals->blocked);
+        loop->sys->signals_watch(loop, -1, 0, &loop->signals->blocked);
     loop_resize(loop, loop->signals, 0);
     loop->signals = NULL;
 }

@@ -47,11 +47,15 @@ struct weir_sim_options {
     uint64_t seed;                         /* 0: $WEIR_SIM_SEED, else 1 */
     uint32_t per_million[WEIR_SIM_FAULTS]; /* chance of each fault a step */
     bool     swarm;                        /* draw a random subset of the faults, and weights */
-    uint64_t steps_max;                    /* 0: 10,000,000; beyond it the run has failed */
-    FILE    *trace;                        /* each step, a line; or NULL */
+    uint64_t steps_max;                    /* 0: $WEIR_SIM_STEPS, else 10,000,000; beyond it the run
+                                            * has failed */
+    FILE    *trace; /* each step, a line; NULL: the file that $WEIR_SIM_TRACE names, or nowhere */
+    const char *model; /* how the simulated mechanism is: "completion", "level", "edge", "oneshot";
+                        * NULL: $WEIR_SIM_MODEL, else drawn for each loop */
 };
 
-/* 0, or WEIR_ENOMEM, WEIR_ENOTSUP. */
+/* NULL: no faults, all as the environment says. 0, or WEIR_EINVAL: a variable of the environment, or
+ * the model, makes no sense. */
 WEIR_API int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options);
 
 /* Every loop of the world must be closed. 0 or WEIR_EBUSY. */
@@ -61,6 +65,14 @@ WEIR_API int weir_sim_close(struct weir_sim *sim);
  * opened with options.sim_host. 0, or WEIR_EADDRINUSE, WEIR_EINVAL, WEIR_ENOMEM. */
 WEIR_API int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
                                const char *address);
+
+/* Loops that this thread opens from now on without options.sim_host are of this host; NULL: of a
+ * world of their own. So a program that knows nothing of simulation runs beside others. */
+WEIR_API void weir_sim_use(struct weir_sim_host *host);
+
+/* A signal comes to a host, as kill(2) sends it to a process: ended by weir_signal() ops of its
+ * loops; ignored where none awaits it. */
+WEIR_API void weir_sim_signal(struct weir_sim_host *host, int signo);
 
 /* Lets every host's loop run until `ns` of virtual time passed, or, WEIR_FOREVER, until nothing is
  * pending. 0; 1 when time is up and something pends; WEIR_EDEADLINE beyond steps_max; the error of
@@ -85,6 +97,9 @@ WEIR_API void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host);
 WEIR_API void weir_sim_fault_set(struct weir_sim *sim, enum weir_sim_fault fault,
                                  uint32_t per_million);
 WEIR_API void weir_sim_heal(struct weir_sim *sim);
+
+/* "reset", "disk-full", ...; "unknown" where there is none. */
+WEIR_API const char *weir_sim_fault_name(enum weir_sim_fault fault);
 
 /* A check of the test's own, after every step: a sentence of what is broken, or NULL. */
 WEIR_API void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user);

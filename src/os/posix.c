@@ -238,6 +238,19 @@ static int posix_classify(struct weir_handle *handle, bool own)
     return 0;
 }
 
+static int posix_signals_watch(struct weir_loop *loop, int descriptor, uint64_t mask,
+                               uint64_t *blocked)
+{
+    (void)loop;
+    return os_signals_watch(descriptor, mask, blocked);
+}
+
+static int posix_signals_take(struct weir_loop *loop, int descriptor)
+{
+    (void)loop;
+    return os_signals_take(descriptor);
+}
+
 const struct system system_posix = {
     .now = posix_now,
     .perform = posix_perform,
@@ -255,6 +268,6 @@ const struct system system_posix = {
     .notifier_open = os_notifier_open,
     .notifier_tell = os_notifier_tell,
     .notifier_clear = os_notifier_clear,
-    .signals_watch = os_signals_watch,
-    .signals_take = os_signals_take,
+    .signals_watch = posix_signals_watch,
+    .signals_take = posix_signals_take,
 };

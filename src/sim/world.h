@@ -17,6 +17,9 @@
 #include "../engine.h"
 #include "weir/sim.h"
 
+/* Of a disk: what is never torn, and what direct I/O is aligned to. */
+#define SIM_SECTOR 512u
+
 /* ---- Randomness ------------------------------------------------------------------------------ */
 
 /* A stream of numbers for each purpose, so that one choice more of a kind does not change all
@@ -106,6 +109,7 @@ struct sim_object {
     struct sim_object            *next, *previous; /* ring of all of the world */
     struct sim_wait              *waits;
     uint32_t                      references; /* descriptors, and messages on their way */
+    uint64_t                      changes;    /* how often it was sim_changed() */
     uint32_t                      number;     /* its name in the trace; never used again */
     enum weir_handle_kind         kind;
     unsigned                      handle_flags; /* HANDLE_*, as classify finds them */
