@@ -13,11 +13,6 @@
 #define CALL_NS 300u  /* what a turn takes at the least, so that no time stands still */
 #define NEWS_NS 2000u /* between news and the end of a wait */
 
-struct sim_loop *sim_loop_of(const struct weir_loop *loop)
-{
-    return loop->mechanism;
-}
-
 void sim_loop_news(struct sim_loop *own)
 {
     sim_loop_turn(own, sim_time(own->host->world, NEWS_NS));

@@ -33,6 +33,11 @@ struct sim_loop {
     uint32_t              watch_count, watch_room;
 };
 
+static inline struct sim_loop *sim_loop_of(const struct weir_loop *loop)
+{
+    return loop->mechanism;
+}
+
 struct sim_cut {
     const struct weir_sim_host *one, *other;
 };
@@ -100,9 +105,5 @@ int  sim_job_start(struct weir_loop *loop, struct weir_op *op, work_call *call);
 bool sim_job_cancel(struct weir_loop *loop, struct weir_op *op);
 bool sim_job_runs(struct weir_loop *loop, struct weir_op *op);
 void sim_jobs_abandon(struct sim_loop *own);
-
-/* ---- engine/sim.c ---------------------------------------------------------------------------- */
-
-struct sim_loop *sim_loop_of(const struct weir_loop *loop);
 
 #endif

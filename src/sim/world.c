@@ -93,6 +93,21 @@ const char *weir_sim_fault_name(enum weir_sim_fault fault)
     return (unsigned)fault < WEIR_SIM_FAULTS ? fault_names[fault] : "unknown";
 }
 
+/* Whether a list such as "1-4,9" has the number; no list has all. */
+static bool list_has(const char *list, uint32_t number)
+{
+    while (list && *list) {
+        char         *end;
+        unsigned long first = strtoul(list, &end, 10), last = first;
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        if (number >= first && number <= last)
+            return true;
+        list = *end ? end + 1 : end;
+    }
+    return !list;
+}
+
 /* Faults are numbered as they are drawn, so that a shrunk run can keep some and leave out others:
  * a shrinker's list names them. */
 bool sim_fault(struct weir_sim *world, enum weir_sim_fault fault, const char *where)
@@ -100,7 +115,7 @@ bool sim_fault(struct weir_sim *world, enum weir_sim_fault fault, const char *wh
     if (!sim_chance(world, DRAW_FAULT, world->per_million[fault]))
         return false;
     uint32_t number = ++world->fault_count;
-    if (!ranges_hold(world->faults_kept, number))
+    if (!list_has(world->faults_kept, number))
         return false;
     sim_trace(world, "fault %u %s %s", number, fault_names[fault], where);
     return true;

@@ -18,7 +18,7 @@ done >"$scratch/symbols"
 awk '
     function floor(file) {
         if (file ~ /^base\//) return 0
-        if (file ~ /^os\//) return 1
+        if (file ~ /^(os|sim)\//) return 1
         if (file ~ /^engine\//) return 2
         return file ~ /^(ready|offload)\./ ? 3 : 4
     }

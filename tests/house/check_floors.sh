@@ -10,7 +10,7 @@ sources | xargs awk '
     function floor(path) {
         # engine.h is the contract between the floors, and stands below them all.
         if (path ~ /^include\// || path ~ /^src\/base\// || path == "src/engine.h") return 0
-        if (path ~ /^src\/os\//) return 1
+        if (path ~ /^src\/(os|sim)\//) return 1
         if (path ~ /^src\/engine\//) return 2
         if (path ~ /^src\/(ready|offload)\./) return 3
         if (path ~ /^src\//) return 4
