@@ -28,6 +28,7 @@ int compare_command(int argc, char **argv);
 int compare_echo_command(int argc, char **argv);
 int compare_idle_command(int argc, char **argv);
 int compare_files_command(int argc, char **argv);
+int sim_command(int argc, char **argv);
 
 /* Prints "weir: " and the sentence on standard error; returns EXIT_FAILED or EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int say_failed(const char *format, ...);

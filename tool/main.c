@@ -11,6 +11,7 @@
 static const struct command commands[] = {
     {"engines", "list every mechanism: usable here or why not, and the default", engines_command},
     {"compare", "measure a workload on several mechanisms, side by side", compare_command},
+    {"sim", "run a program in simulated worlds until one makes it fail", sim_command},
     {0}};
 
 static void help(void)
