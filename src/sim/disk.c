@@ -197,7 +197,7 @@ static void apply_torn(struct sim_file *file, const struct change *change)
     struct weir_sim *world = world_of(file);
     uint64_t         end = change->offset + change->length;
     for (uint64_t at = change->offset, next; at < end; at = next) {
-        next = (at / DISK_SECTOR + 1) * DISK_SECTOR;
+        next = (at / SIM_SECTOR + 1) * SIM_SECTOR;
         next = next < end ? next : end;
         if (sim_random(world, DRAW_FAULT, 2))
             content_write(&file->kept, at, change->bytes + (at - change->offset),

@@ -19,7 +19,6 @@
 
 #define DISK_SIZE (UINT64_C(1) << 30)                             /* bytes */
 #define DISK_FILE_MAX ((UINT64_C(1) << 44) - CONTENT_PAGE)        /* bytes, as on ext4 */
-#define DISK_SECTOR 512u                                          /* what is written whole or not */
 #define DISK_EPOCH_NS (INT64_C(1577836800) * INT64_C(1000000000)) /* 2020 began with the world */
 
 enum file_kind { FILE_REGULAR, FILE_DIRECTORY, FILE_NULL, FILE_ZERO };

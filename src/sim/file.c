@@ -15,8 +15,8 @@ static size_t some(const struct sim_file_open *open, size_t length)
     size_t moved = sim_some(world_of(open), length);
     if (!(open->mode & WEIR_OPEN_DIRECT) || moved == length)
         return moved;
-    moved -= moved % DISK_SECTOR;
-    return moved ? moved : (length < DISK_SECTOR ? length : DISK_SECTOR);
+    moved -= moved % SIM_SECTOR;
+    return moved ? moved : (length < SIM_SECTOR ? length : SIM_SECTOR);
 }
 
 static void scatter(const struct sim_file_open *open, uint64_t at, const struct weir_buf *pieces,
@@ -101,10 +101,10 @@ static bool is_aligned(const struct sim_file_open *open, uint64_t at, const stru
 {
     if (!(open->mode & WEIR_OPEN_DIRECT) || !length)
         return true;
-    if (at % DISK_SECTOR)
+    if (at % SIM_SECTOR)
         return false;
     for (size_t done = 0; done < length; done += pieces++->length)
-        if ((uintptr_t)pieces->data % DISK_SECTOR || pieces->length % DISK_SECTOR)
+        if ((uintptr_t)pieces->data % SIM_SECTOR || pieces->length % SIM_SECTOR)
             return false;
     return true;
 }
@@ -195,7 +195,7 @@ static int64_t tell_stat(const struct sim_file_open *open, struct weir_stat *sta
     bool                   is_directory = file->kind == FILE_DIRECTORY;
     *stat = (struct weir_stat){
         .size = is_directory ? CONTENT_PAGE : file->now.size,
-        .blocks = (is_directory ? 1u : (uint64_t)file->now.count) * (CONTENT_PAGE / DISK_SECTOR),
+        .blocks = (is_directory ? 1u : (uint64_t)file->now.count) * (CONTENT_PAGE / SIM_SECTOR),
         .inode = file->inode,
         .device = 1,
         .modified_ns = DISK_EPOCH_NS + (int64_t)file->now.modified_ns,
@@ -250,6 +250,5 @@ void sim_alignment(const struct sim_object *object, struct weir_alignment *align
 {
     const struct sim_file_open *open = (const struct sim_file_open *)object;
     bool is_regular = object->type == &sim_file_type && open->file->kind == FILE_REGULAR;
-    *alignment = (struct weir_alignment){is_regular ? DISK_SECTOR : 0,
-                                         is_regular ? DISK_SECTOR : 0};
+    *alignment = (struct weir_alignment){is_regular ? SIM_SECTOR : 0, is_regular ? SIM_SECTOR : 0};
 }
