@@ -29,7 +29,7 @@ int64_t sim_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_RESOLVE:
         return sim_resolve(host, op->in.arg.lookup);
     case WEIR_OP_COPY:
-        return WEIR_EOPNOTSUPP; /* there is no such call: it is done by reads and writes */
+        return sim_copy(copy_of(op));
     case WEIR_OP_OPEN:
         return perform_open(host, op);
     default:

@@ -90,9 +90,7 @@ static int system_classify(struct weir_handle *handle, bool own)
 
 static int system_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
 {
-    *alignment = (struct weir_alignment){0};
-    if (handle->in.kind == WEIR_HANDLE_FILE)
-        *alignment = (struct weir_alignment){.memory = SIM_SECTOR, .offset = SIM_SECTOR};
+    sim_alignment(object_of(handle), alignment);
     return 0;
 }
 

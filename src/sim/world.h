@@ -179,10 +179,16 @@ void sim_net_crash(struct weir_sim_host *host);
 /* Links were mended: what was held back goes on. */
 void sim_net_mended(struct weir_sim *world);
 
-/* The disk. A path is a name as it stands; there is no current directory to change. */
+/* The disk: 1 GiB, with the directories / /data /dev /tmp; a relative name lies in /data. What
+ * lasts over a crash, see disk.h. A descriptor, or WEIR_E*. */
 int64_t sim_open(struct weir_sim_host *host, const char *path, unsigned mode);
 void sim_disk_crash(struct weir_sim_host *host); /* keeps what was synced, and a part of the rest */
 void sim_disk_finish(struct weir_sim_host *host);
+/* As of struct system; 0 for what is no file of the disk. */
+void sim_alignment(const struct sim_object *object, struct weir_alignment *alignment);
+/* A piece of a copy, as perform of WEIR_OP_COPY: from a file; WEIR_EOPNOTSUPP from anything else,
+ * which the core does by reads and writes. */
+int64_t sim_copy(struct copy *copy);
 /* Standard input (empty), output and error (written through to the real ones) as 0, 1, 2. */
 void sim_console_open(struct weir_sim_host *host);
 
