@@ -284,6 +284,11 @@ struct sim_object *sim_objects(const struct weir_sim *world)
     return world->objects;
 }
 
+struct weir_sim_host *sim_hosts(const struct weir_sim *world)
+{
+    return world->hosts;
+}
+
 void sim_wait_begin(struct sim_wait *wait, struct sim_object *object,
                     void (*changed)(struct sim_wait *wait))
 {
@@ -435,6 +440,7 @@ void sim_host_close_all(struct weir_sim_host *host)
 void sim_host_free(struct weir_sim_host *host)
 {
     sim_host_close_all(host);
+    sim_net_finish(host);
     sim_disk_finish(host);
     sim_free(host->descriptors);
     sim_free(host);

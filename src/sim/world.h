@@ -146,6 +146,7 @@ struct weir_sim_host {
     uint32_t              descriptor_room;
     struct sim_loop      *loops; /* linked through their next */
     struct sim_disk      *disk;  /* owned; NULL until the first file */
+    struct sim_net       *net;   /* owned; NULL until the first socket that needs it */
     uint32_t              ports; /* how many ephemeral ports were given out */
     bool                  down;  /* crashed, and no loop was opened since */
 };
@@ -162,6 +163,9 @@ struct weir_sim_host *sim_host_of(struct weir_sim_host *from, const struct weir_
 /* First of all objects of the world; the next ones by ->next, until it comes again. */
 struct sim_object *sim_objects(const struct weir_sim *world);
 
+/* First of all hosts of the world; the next ones by ->next. */
+struct weir_sim_host *sim_hosts(const struct weir_sim *world);
+
 /* ---- What the parts of the world offer to system.c and perform.c ------------------------------ */
 
 /* The network. Results as struct system says. */
@@ -170,7 +174,7 @@ int     sim_listen(struct weir_sim_host *host, const void *address, size_t lengt
                    unsigned flags);
 int     sim_pipe(struct weir_sim_host *host, int ends[2]);
 int     sim_option_set(struct sim_object *object, enum weir_option option, int64_t value);
-int     sim_option_get(const struct sim_object *object, enum weir_option option, int64_t *value);
+int     sim_option_get(struct sim_object *object, enum weir_option option, int64_t *value);
 int     sim_multicast(struct sim_object *object, const struct weir_address *group,
                       unsigned interface_index, bool join);
 int64_t sim_resolve(struct weir_sim_host *host, const struct weir_lookup *lookup);
@@ -178,6 +182,8 @@ int64_t sim_resolve(struct weir_sim_host *host, const struct weir_lookup *lookup
 void sim_net_crash(struct weir_sim_host *host);
 /* Links were mended: what was held back goes on. */
 void sim_net_mended(struct weir_sim *world);
+/* The host goes, with every connection that it has. */
+void sim_net_finish(struct weir_sim_host *host);
 
 /* The disk: 1 GiB, with the directories / /data /dev /tmp; a relative name lies in /data. What
  * lasts over a crash, see disk.h. A descriptor, or WEIR_E*. */

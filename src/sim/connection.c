@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: MIT */
+/* connection.c - two ends and the wire between them: segments that take their time, FIN and RST,
+ * what is sent again and when that is given up. RFC 9293; tcp(7). */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net.h"
+
+/* As Linux has them: 6 SYNs more, after 1, 2, 4 .. seconds (127 in sum); 15 repetitions, which take
+ * 924.6 seconds; TIME_WAIT of 60. tcp(7), "tcp_syn_retries", "tcp_retries2". */
+#define SYN_TRIES 6u
+#define GIVE_UP_NS (925 * WEIR_SECOND)
+#define BACKOFF_FIRST_NS (200 * WEIR_MILLISECOND)
+#define BACKOFF_MOST_NS (120 * WEIR_SECOND)
+#define TIME_WAIT_NS (60 * WEIR_SECOND)
+#define NOBODY_NS (3 * WEIR_SECOND) /* nobody answers to the address: arp(7) gives up */
+#define REAP_EVERY 64u
+
+static void arrive(struct weir_sim *world, struct sim_event *event);
+static void knock(struct weir_sim *world, struct sim_event *event);
+
+struct end *end_other(struct end *end)
+{
+    struct connection *connection = end->connection;
+    return &connection->ends[end == &connection->ends[0]];
+}
+
+/* The one that asked always has a host. */
+static struct weir_sim *world_of(const struct connection *connection)
+{
+    return connection->ends[0].host->world;
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static void connection_free(struct connection *connection)
+{
+    struct weir_sim *world = world_of(connection);
+    sim_unschedule(world, &connection->knock);
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &connection->ends[i];
+        sim_unschedule(world, &end->arrive);
+        if (end->listener)
+            listener_forget(end);
+        if (end->stream)
+            end->stream->end = NULL;
+        end->stream = NULL;
+    }
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        connection->owner->connections = connection->next;
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    for (int i = 0; i < 2; i++) {
+        packets_drop(&connection->ends[i].flight);
+        packets_drop(&connection->ends[i].received);
+    }
+    sim_free(connection);
+}
+
+static bool is_over(const struct end *end)
+{
+    bool wanted = end->stream || end->listener || end->state == END_OPENING;
+    return !wanted && !end->flight.first &&
+           (end->left || end->state == END_NONE || end->state == END_DEAD);
+}
+
+/* Frees it when nothing of it is left: a port may not be free for a while. */
+static void settle(struct connection *connection)
+{
+    if (connection->time_wait_ns || connection->knock.place || !is_over(&connection->ends[0]) ||
+        !is_over(&connection->ends[1]))
+        return;
+    if (!connection->is_unix && connection->closer && connection->closer->state == END_OPEN) {
+        connection->time_wait_ns = sim_now(world_of(connection)) + TIME_WAIT_NS;
+        return;
+    }
+    connection_free(connection);
+}
+
+static void reap(struct sim_net *net)
+{
+    for (struct connection *connection = net->connections, *next; connection; connection = next) {
+        next = connection->next;
+        if (connection->time_wait_ns && connection->time_wait_ns <= sim_now(world_of(connection)))
+            connection_free(connection);
+    }
+}
+
+static struct connection *connection_new(struct stream *stream, bool is_unix)
+{
+    static const size_t segments[] = {536, 1448, 8192, 65536};
+    struct connection  *connection = sim_new(sizeof *connection);
+    struct sim_object  *object = &stream->socket.object;
+    connection->owner = net_of(object->host);
+    connection->next = connection->owner->connections;
+    if (connection->next)
+        connection->next->previous = connection;
+    connection->owner->connections = connection;
+    connection->is_unix = is_unix;
+    if (++connection->owner->begun % REAP_EVERY == 0)
+        reap(connection->owner);
+    connection->segment = segments[sim_random(object->host->world, DRAW_SIZE, 4)];
+    for (int i = 0; i < 2; i++) {
+        connection->ends[i].connection = connection;
+        connection->ends[i].receive_room = connection->ends[i].send_room = 4096;
+    }
+    connection->ends[0].host = object->host;
+    return connection;
+}
+
+static bool holds(const struct connection *connection, const struct socket *socket)
+{
+    const struct end *end = connection->closer;
+    return connection->time_wait_ns && end->host == socket->object.host &&
+           end->place.port == socket->local.port && place_covers(socket, &end->place);
+}
+
+bool connections_hold(const struct weir_sim_host *host, const struct socket *socket)
+{
+    for (struct weir_sim_host *each = sim_hosts(host->world); each; each = each->next) {
+        if (!each->net)
+            continue;
+        reap(each->net);
+        for (const struct connection *at = each->net->connections; at; at = at->next)
+            if (holds(at, socket))
+                return true;
+    }
+    return false;
+}
+
+/* ---- On the wire ----------------------------------------------------------------------------- */
+
+static void arm(struct end *end)
+{
+    struct weir_sim *world = end->host->world;
+    uint64_t         now = sim_now(world);
+    if (!end->flight.first || end->held || end->arrive.place)
+        return;
+    uint64_t due = end->flight.first->due_ns;
+    sim_schedule(world, &end->arrive, due > now ? due - now : 0, arrive);
+}
+
+/* One after the other: what is sent later never arrives earlier. */
+static void transmit(struct end *end, struct packet *packet)
+{
+    struct weir_sim *world = end->host->world;
+    uint64_t         due = sim_now(world) + net_latency(end->host, end_other(end)->host);
+    packet->due_ns = end->last_due_ns = due > end->last_due_ns ? due : end->last_due_ns;
+    packets_push(&end->flight, packet);
+    arm(end);
+}
+
+static void ground(struct end *end)
+{
+    sim_unschedule(end->host->world, &end->arrive);
+    packets_drop(&end->flight);
+    end->held = false;
+    end->stalled_ns = 0;
+}
+
+/* There is room at the other end, or it takes no more. */
+static void unhold(struct end *end)
+{
+    if (!end->held)
+        return;
+    end->held = false;
+    arm(end);
+}
+
+/* The end is no more, and its program hears of it; the other end does not. */
+static void die(struct end *end, int error)
+{
+    if (end->state == END_OPENING)
+        sim_unschedule(end->host->world, &end->connection->knock);
+    end->state = END_DEAD;
+    ground(end);
+    unhold(end_other(end));
+    if (end->stream)
+        stream_broke(end->stream, error);
+    else
+        end->error = error;
+    if (end->listener && !end->queued)
+        listener_forget(end);
+}
+
+/* What was not sent before is lost, and what is on its way in an order that is not the program's to
+ * know: a part of it arrives. */
+static void send_reset(struct end *end)
+{
+    struct packets before = end->flight, kept = {0};
+    if (end->state == END_DEAD && before.last && before.last->kind == PACKET_RESET)
+        return;
+    uint64_t count = sim_random(end->host->world, DRAW_SIZE, before.count + 1);
+    sim_unschedule(end->host->world, &end->arrive);
+    for (struct packet *packet; (packet = packets_take(&before));) {
+        if (kept.count < count)
+            packets_push(&kept, packet);
+        else
+            packet_free(packet);
+    }
+    end->flight = kept;
+    end->held = false;
+    end->state = END_DEAD;
+    unhold(end_other(end));
+    transmit(end, packet_new(PACKET_RESET, 0));
+}
+
+static void be_reset(struct end *end)
+{
+    int error = end->ended ? WEIR_EPIPE : WEIR_ECONNRESET;
+    if (end->state == END_DEAD)
+        return;
+    if (end->state == END_OPENING)
+        error = WEIR_ECONNREFUSED;
+    /* Linux keeps what had arrived before for the program to read; others do not. */
+    if (end->received.first && sim_fault(end->host->world, WEIR_SIM_RESET, "unread"))
+        packets_drop(&end->received);
+    die(end, error);
+}
+
+/* ---- Arrivals -------------------------------------------------------------------------------- */
+
+static void tell_change(struct end *end)
+{
+    if (end->stream)
+        sim_changed(&end->stream->socket.object);
+}
+
+static void deliver_open(struct end *from, struct end *to)
+{
+    if (to->state != END_OPENING) { /* it was closed meanwhile, and knows nothing of it */
+        be_reset(from);
+        from->left = true;
+        return;
+    }
+    to->state = END_OPEN;
+    sim_unschedule(to->host->world, &to->connection->knock);
+    if (from->listener)
+        listener_queue(from->listener, from);
+    else
+        send_reset(from);
+    stream_opened(to->stream);
+}
+
+static void deliver_data(struct end *from, struct end *to, struct packet *packet)
+{
+    if (to->left || to->state != END_OPEN) {
+        packet_free(packet);
+        if (from->state != END_DEAD)
+            send_reset(to);
+        return;
+    }
+    if (sim_fault(to->host->world, WEIR_SIM_RESET, "segment")) {
+        packet_free(packet);
+        be_reset(to);
+        be_reset(from);
+        return;
+    }
+    packets_push(&to->received, packet);
+    tell_change(to);
+}
+
+static void deliver(struct end *from, struct end *to, struct packet *packet)
+{
+    switch (packet->kind) {
+    case PACKET_DATA:
+        deliver_data(from, to, packet);
+        tell_change(from); /* its window is open again */
+        return;
+    case PACKET_OPEN:
+        deliver_open(from, to);
+        break;
+    case PACKET_END:
+        to->ended = true;
+        tell_change(to);
+        if (to->state == END_DEAD && from->state == END_OPEN)
+            send_reset(to); /* a host that was away knows nothing of the connection */
+        break;
+    case PACKET_RESET:
+        be_reset(to);
+        break;
+    }
+    packet_free(packet);
+}
+
+/* Nothing comes through: it is sent again later, until that is given up. What nobody acknowledges
+ * is not sent again. */
+static void stall(struct end *end)
+{
+    struct weir_sim *world = end->host->world;
+    uint64_t         now = sim_now(world);
+    if (end->flight.first->kind == PACKET_RESET) {
+        ground(end);
+        return;
+    }
+    if (!end->stalled_ns) {
+        end->stalled_ns = now ? now : 1;
+        end->backoff_ns = BACKOFF_FIRST_NS;
+    }
+    if (now - end->stalled_ns >= GIVE_UP_NS) {
+        sim_trace(world, "%s:%u gives up", end->host->name, end->place.port);
+        die(end, WEIR_ETIMEDOUT);
+        return;
+    }
+    sim_schedule(world, &end->arrive, end->backoff_ns, arrive);
+    end->backoff_ns = end->backoff_ns < BACKOFF_MOST_NS / 2 ? end->backoff_ns * 2 : BACKOFF_MOST_NS;
+}
+
+static bool is_held(const struct packet *packet, const struct end *to)
+{
+    return packet->kind == PACKET_DATA && to->state == END_OPEN && !to->left &&
+           to->received.bytes >= to->receive_room;
+}
+
+static void arrive_all(struct end *end, struct end *to)
+{
+    while (end->flight.first && end->flight.first->due_ns <= sim_now(end->host->world)) {
+        if (!net_reaches(end->host, to->host)) {
+            stall(end);
+            return;
+        }
+        end->stalled_ns = 0;
+        end->held = is_held(end->flight.first, to);
+        if (end->held)
+            return;
+        deliver(end, to, packets_take(&end->flight));
+    }
+    arm(end);
+}
+
+static void arrive(struct weir_sim *world, struct sim_event *event)
+{
+    struct end *end = weir_of(event, struct end, arrive);
+    (void)world;
+    arrive_all(end, end_other(end));
+    settle(end->connection);
+}
+
+/* ---- Connecting ------------------------------------------------------------------------------ */
+
+static void answer_syn(struct end *asked)
+{
+    struct listener *listener = listener_find(asked->host, &asked->place);
+    if (!listener) {
+        asked->state = END_DEAD;
+        transmit(asked, packet_new(PACKET_RESET, 0));
+        return;
+    }
+    if (listener_is_full(listener))
+        return; /* not a word: the SYN comes again */
+    asked->state = END_OPEN;
+    asked->listener = listener;
+    asked->receive_room = (size_t)listener->socket.object.options[WEIR_OPTION_RECEIVE_BUFFER];
+    asked->send_room = (size_t)listener->socket.object.options[WEIR_OPTION_SEND_BUFFER];
+    listener->coming++;
+    transmit(asked, packet_new(PACKET_OPEN, 0));
+}
+
+static void knock(struct weir_sim *world, struct sim_event *event)
+{
+    struct connection *connection = weir_of(event, struct connection, knock);
+    struct end        *asks = &connection->ends[0], *asked = &connection->ends[1];
+    if (!asked->host || connection->tries > SYN_TRIES) {
+        die(asks, asked->host ? WEIR_ETIMEDOUT : WEIR_EHOSTUNREACH);
+        settle(connection);
+        return;
+    }
+    sim_schedule(world, &connection->knock, WEIR_SECOND << connection->tries++, knock);
+    if (net_reaches(asks->host, asked->host) && asked->state != END_OPEN && !asked->flight.first)
+        answer_syn(asked);
+}
+
+void connection_begin(struct stream *stream, const struct place *to)
+{
+    struct socket     *socket = &stream->socket;
+    struct weir_sim   *world = socket->object.host->world;
+    struct connection *connection = connection_new(stream, false);
+    struct end        *asks = &connection->ends[0], *asked = &connection->ends[1];
+    asks->state = END_OPENING;
+    asks->place = socket->local;
+    asks->receive_room = (size_t)socket->object.options[WEIR_OPTION_RECEIVE_BUFFER];
+    asks->send_room = (size_t)socket->object.options[WEIR_OPTION_SEND_BUFFER];
+    asked->place = *to;
+    asked->host = place_host(asks->host, to);
+    stream_attach(stream, asks);
+    sim_trace(world, "%s socket#%u connects to port %u", asks->host->name, socket->object.number,
+              to->port);
+    uint64_t takes = asked->host ? net_latency(asks->host, asked->host)
+                                 : sim_time(world, NOBODY_NS);
+    sim_schedule(world, &connection->knock, takes, knock);
+}
+
+void connection_local(struct stream *stream, struct listener *listener)
+{
+    struct connection *connection = connection_new(stream, true);
+    struct end        *asks = &connection->ends[0], *asked = &connection->ends[1];
+    asked->host = asks->host;
+    asks->state = asked->state = END_OPEN;
+    asks->receive_room = asked->receive_room =
+        (size_t)stream->socket.object.options[WEIR_OPTION_SEND_BUFFER];
+    stream_attach(stream, asks);
+    asked->listener = listener;
+    listener->coming++;
+    listener_queue(listener, asked);
+}
+
+/* ---- Bytes ----------------------------------------------------------------------------------- */
+
+static size_t room_of(const struct end *end)
+{
+    const struct connection *connection = end->connection;
+    const struct end        *other = &connection->ends[end == &connection->ends[0]];
+    size_t                   used = connection->is_unix ? other->received.bytes : end->flight.bytes;
+    size_t                   most = connection->is_unix ? other->receive_room : end->send_room;
+    return used < most ? most - used : 0;
+}
+
+bool end_has_room(const struct end *end)
+{
+    size_t most = end->connection->is_unix ? end->receive_room : end->send_room;
+    return room_of(end) > most / 3;
+}
+
+int64_t end_send(struct end *end, struct transfer *transfer)
+{
+    struct connection *connection = end->connection;
+    size_t             room = room_of(end), sent = 0;
+    if (!room)
+        return WEIR_EAGAIN;
+    size_t length = transfer->pieces.length < room ? transfer->pieces.length : room;
+    length = sim_some(end->host->world, length);
+    while (sent < length) {
+        size_t part = length - sent < connection->segment ? length - sent : connection->segment;
+        struct packet *packet = packet_new(PACKET_DATA, part);
+        pieces_read(&transfer->pieces, sent, packet->data, part);
+        packet->passed = transfer->passed; /* with the first byte */
+        packet->passed_count = transfer->passed_count;
+        transfer->passed = NULL;
+        transfer->passed_count = 0;
+        if (connection->is_unix)
+            packets_push(&end_other(end)->received, packet);
+        else
+            transmit(end, packet);
+        sent += part;
+    }
+    if (connection->is_unix)
+        tell_change(end_other(end));
+    return (int64_t)sent;
+}
+
+/* What comes with bytes comes once; one who only looks is given references of his own. */
+static void hand_over(struct packet *packet, struct transfer *transfer)
+{
+    transfer->passed_count = packet->passed_count;
+    transfer->passed = packet->passed;
+    if (!transfer->peek) {
+        packet->passed = NULL;
+        packet->passed_count = 0;
+        return;
+    }
+    size_t size = packet->passed_count * sizeof *packet->passed;
+    transfer->passed = sim_new(size);
+    memcpy(transfer->passed, packet->passed, size);
+    for (uint32_t i = 0; i < packet->passed_count; i++)
+        sim_hold(packet->passed[i]);
+}
+
+static void take_room(struct end *end, size_t taken)
+{
+    struct end *other = end_other(end);
+    end->received.bytes -= taken;
+    if (end->connection->is_unix)
+        tell_change(other);
+    else if (end->received.bytes < end->receive_room)
+        unhold(other);
+}
+
+int64_t end_receive(struct end *end, struct transfer *transfer)
+{
+    size_t wanted = sim_some(end->host->world, transfer->pieces.length), taken = 0;
+    bool   stop = false;
+    if (!end->received.first)
+        return WEIR_EAGAIN;
+    for (struct packet *packet = end->received.first; packet && taken < wanted && !stop;) {
+        struct packet *next = packet->next;
+        size_t         left = packet->length - packet->at;
+        size_t         part = left < wanted - taken ? left : wanted - taken;
+        if (!transfer->discard)
+            pieces_write(&transfer->pieces, taken, packet->data + packet->at, part);
+        taken += part;
+        stop = packet->passed_count; /* unix(7): a receive does not pass over them */
+        if (stop)
+            hand_over(packet, transfer);
+        if (!transfer->peek) {
+            packet->at += part;
+            take_room(end, part);
+            if (packet->at == packet->length)
+                packet_free(packets_take(&end->received));
+        }
+        packet = next;
+    }
+    return (int64_t)taken;
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+void end_finish(struct end *end)
+{
+    if (end->ending || end->state != END_OPEN)
+        return;
+    end->ending = true;
+    if (!end->connection->closer)
+        end->connection->closer = end;
+    if (!end->connection->is_unix) {
+        transmit(end, packet_new(PACKET_END, 0));
+        return;
+    }
+    end_other(end)->ended = true;
+    tell_change(end_other(end));
+}
+
+/* unix(7): the other end loses nothing that it has; it is told of what this one never read. */
+static void leave_unix(struct end *end, bool unread)
+{
+    struct end *other = end_other(end);
+    end->ending = end->ended = other->ended = other->ending = true;
+    if (unread && other->stream && other->state == END_OPEN)
+        other->stream->socket.object.options[WEIR_OPTION_ERROR] = WEIR_ECONNRESET;
+    else if (unread && !other->left)
+        other->error = WEIR_ECONNRESET;
+    tell_change(other);
+}
+
+void end_leave(struct end *end, bool abort)
+{
+    struct connection *connection = end->connection;
+    bool               unread = end->received.bytes;
+    bool               never = end->listener; /* it was not accepted */
+    end->stream = NULL;
+    end->left = true;
+    if (end->listener)
+        listener_forget(end);
+    if (connection->is_unix) {
+        leave_unix(end, unread || never);
+    } else if (end->state == END_OPENING) {
+        sim_unschedule(world_of(connection), &connection->knock);
+        end->state = END_DEAD;
+    } else if (end->state == END_OPEN && (unread || abort || never)) {
+        send_reset(end);
+    } else if (end->state == END_OPEN) {
+        end_finish(end);
+    }
+    struct packets rest = end->received;
+    end->received = (struct packets){0};
+    unhold(end_other(end));
+    settle(connection);
+    packets_drop(&rest);
+}
+
+/* ---- All at once ----------------------------------------------------------------------------- */
+
+static bool is_at(const struct connection *connection, const struct weir_sim_host *host)
+{
+    return !host || connection->ends[0].host == host || connection->ends[1].host == host;
+}
+
+/* Both ends of a connection within the host are gone, and it with them. */
+static void crash(struct connection *connection, const struct weir_sim_host *host)
+{
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &connection->ends[i];
+        if (end->host != host)
+            continue;
+        if (end == &connection->ends[0])
+            sim_unschedule(world_of(connection), &connection->knock);
+        end->state = END_DEAD;
+        end->left = true;
+        ground(end);
+        packets_drop(&end->received);
+        if (end->listener)
+            listener_forget(end);
+        if (end->stream)
+            end->stream->end = NULL;
+        end->stream = NULL;
+        unhold(end_other(end));
+    }
+}
+
+void connections_crash(struct sim_net *net, struct weir_sim_host *host)
+{
+    for (struct connection *connection = net->connections, *next; connection; connection = next) {
+        next = connection->next;
+        if (!is_at(connection, host))
+            continue;
+        crash(connection, host);
+        connection->time_wait_ns = 0;
+        settle(connection);
+    }
+}
+
+void connections_mended(struct sim_net *net)
+{
+    for (struct connection *connection = net->connections; connection;
+         connection = connection->next) {
+        for (int i = 0; i < 2; i++) {
+            struct end *end = &connection->ends[i];
+            if (!end->stalled_ns || !end->arrive.place)
+                continue;
+            sim_unschedule(end->host->world, &end->arrive);
+            sim_schedule(end->host->world, &end->arrive,
+                         net_latency(end->host, end_other(end)->host), arrive);
+        }
+    }
+}
+
+void connections_drop(struct sim_net *net, const struct weir_sim_host *host)
+{
+    for (struct connection *connection = net->connections, *next; connection; connection = next) {
+        next = connection->next;
+        if (is_at(connection, host))
+            connection_free(connection);
+    }
+}
+
+void connections_forget(struct weir_sim_host *host, const struct listener *listener)
+{
+    for (struct weir_sim_host *each = sim_hosts(host->world); each; each = each->next) {
+        struct connection *connection = each->net ? each->net->connections : NULL;
+        for (; connection; connection = connection->next)
+            if (connection->ends[1].listener == listener)
+                listener_forget(&connection->ends[1]);
+    }
+}
