@@ -136,6 +136,7 @@ void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host)
     host->down = true;
     sim_net_crash(host);
     sim_host_close_all(host);
+    sim_console_open(host);
     sim_disk_crash(host);
 }
 
