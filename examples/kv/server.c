@@ -93,7 +93,7 @@ static void request_free(struct request *request)
     free(request);
 }
 
-static void answer(struct request *request, const char *format, const char *word)
+static void answer(struct request *request, const char *said, const char *value)
 {
     struct guest *guest = request->guest;
     if (request->over)
@@ -101,7 +101,7 @@ static void answer(struct request *request, const char *format, const char *word
     request->over = true;
     if (guest) {
         guest->request = NULL;
-        line_say(&guest->line, format, word);
+        line_say(&guest->line, "%s%s\n", said, value);
     }
     weir_cancel(&request->timer);
 }
@@ -109,7 +109,7 @@ static void answer(struct request *request, const char *format, const char *word
 static void on_timer(struct weir_op *op)
 {
     struct request *request = weir_of(op, struct request, timer);
-    answer(request, "unavailable%s\n", "");
+    answer(request, "unavailable", "");
     request_free(request);
 }
 
@@ -122,11 +122,11 @@ static void count_answer(struct request *request)
     if (request->phase == ASKS && (request->sets || request->newest.version.number))
         ask_to_keep(request);
     else if (request->sets)
-        answer(request, "done%s\n", "");
+        answer(request, "done", "");
     else if (request->phase == ASKS)
-        answer(request, "none%s\n", "");
+        answer(request, "none", "");
     else
-        answer(request, "value %s\n", request->newest.value);
+        answer(request, "value ", request->newest.value);
 }
 
 /* The own disk has it: no other version will ever have this number, also after a crash. */
