@@ -126,9 +126,8 @@ static void complete(struct weir_sim *world, struct sim_event *event)
     struct sim_record *record = (struct sim_record *)((char *)event -
                                                       offsetof(struct sim_record, attempt));
     struct sim_loop   *own = record->own;
-    sim_trace(world, "%s %s %d = %lld", own->host->name,
-              weir_op_name((enum weir_op_kind)record->op->kind), record->op->handle->in.descriptor,
-              (long long)record->result);
+    sim_trace(world, "%s tells %s %d", own->host->name,
+              weir_op_name((enum weir_op_kind)record->op->kind), record->op->handle->in.descriptor);
     record->state = RECORD_TOLD;
     record->completed = own->completed;
     own->completed = record;

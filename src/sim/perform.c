@@ -19,17 +19,16 @@ static int64_t perform_open(struct weir_sim_host *host, const struct weir_op *op
     return sim_open(host, op->in.arg.open.path, op->in.arg.open.mode);
 }
 
-int64_t sim_perform(struct weir_op *op, enum perform how)
+static int64_t perform(struct weir_sim_host *host, struct weir_op *op, enum perform how)
 {
-    struct weir_sim_host *host = sim_loop_of(op->handle->loop)->host;
-    bool                  interruptible = how == PERFORM_WAIT || op->handle->in.kind;
+    bool interruptible = how == PERFORM_WAIT || op->handle->in.kind;
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_WORK:
         return op->in.arg.work(op);
     case WEIR_OP_RESOLVE:
         return sim_resolve(host, op->in.arg.lookup);
     case WEIR_OP_COPY:
-        return sim_copy(copy_of(op));
+        return WEIR_EOPNOTSUPP; /* there is no such call: it is done by reads and writes */
     case WEIR_OP_OPEN:
         return perform_open(host, op);
     default:
@@ -38,4 +37,16 @@ int64_t sim_perform(struct weir_op *op, enum perform how)
     if (interruptible && sim_fault(host->world, WEIR_SIM_INTERRUPTED, "call"))
         return WEIR_EINTR;
     return perform_on_object(host, op);
+}
+
+int64_t sim_perform(struct weir_op *op, enum perform how)
+{
+    struct weir_sim_host *host = sim_loop_of(op->handle->loop)->host;
+    int64_t               result = perform(host, op, how);
+    if (result != WEIR_EAGAIN && result != WEIR_EOPNOTSUPP)
+        sim_trace(host->world, "%s %s %d = %lld%s%s", host->name,
+                  weir_op_name((enum weir_op_kind)op->kind), op->handle->in.descriptor,
+                  (long long)result, result < 0 ? " " : "",
+                  result < 0 ? weir_error_name(result) : "");
+    return result;
 }

@@ -72,8 +72,10 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
     struct weir_sim *world = sim_new(sizeof *world);
     const char      *path = environment("WEIR_SIM_TRACE");
     world->trace = asked->trace;
-    if (!world->trace && path && (world->trace = fopen(path, "we")))
+    if (!world->trace && path && (world->trace = fopen(path, "we"))) {
         world->trace_own = true;
+        setvbuf(world->trace, NULL, _IOLBF, 4096); /* also of a run that ends badly */
+    }
     world->faults_kept = environment("WEIR_SIM_FAULTS");
     world->steps_max = asked->steps_max ? asked->steps_max : steps_max;
     world->model = model;

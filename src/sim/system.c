@@ -22,11 +22,20 @@ static void system_close(struct weir_loop *loop, int descriptor)
     sim_descriptor_close(sim_host_of_loop(loop), descriptor);
 }
 
+/* What a call that makes a descriptor said. */
+static int told(struct weir_sim_host *host, const char *call, int result)
+{
+    sim_trace(host->world, "%s %s = %d%s%s", host->name, call, result, result < 0 ? " " : "",
+              result < 0 ? weir_error_name(result) : "");
+    return result;
+}
+
 /* ---- Sockets --------------------------------------------------------------------------------- */
 
 static int system_socket(struct weir_loop *loop, int family, int type, unsigned flags)
 {
-    return sim_socket(sim_host_of_loop(loop), family, type, flags);
+    struct weir_sim_host *host = sim_host_of_loop(loop);
+    return told(host, "socket", sim_socket(host, family, type, flags));
 }
 
 static int system_bind(struct weir_handle *handle, const void *address, size_t length,
@@ -39,12 +48,14 @@ static int system_bind(struct weir_handle *handle, const void *address, size_t l
 static int system_listen(struct weir_loop *loop, const void *address, size_t length, int backlog,
                          unsigned flags)
 {
-    return sim_listen(sim_host_of_loop(loop), address, length, backlog, flags);
+    struct weir_sim_host *host = sim_host_of_loop(loop);
+    return told(host, "listen", sim_listen(host, address, length, backlog, flags));
 }
 
 static int system_pipe(struct weir_loop *loop, int ends[2])
 {
-    return sim_pipe(sim_host_of_loop(loop), ends);
+    struct weir_sim_host *host = sim_host_of_loop(loop);
+    return told(host, "pipe", sim_pipe(host, ends));
 }
 
 static int system_address(const struct weir_handle *handle, bool peer, struct weir_address *address)
