@@ -162,8 +162,8 @@ static void write_waiting(struct store *store)
     store->last_waiting = &store->waiting;
     for (struct wish *wish = store->writing; wish; wish = wish->next)
         length += LINE_ROOM;
-    char *batch = realloc(store->batch, length);
-    if (!batch || store->failed) {
+    char *batch = store->failed ? NULL : realloc(store->batch, length);
+    if (!batch) {
         finish_batch(store, store->failed ? store->failed : WEIR_ENOMEM);
         return;
     }

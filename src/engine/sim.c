@@ -119,6 +119,15 @@ static int sleep_in_world(struct sim_loop *own, uint64_t until_ns)
     return own->awake || until_ns != WEIR_FOREVER ? 0 : WEIR_EDEADLK;
 }
 
+static void pass_time(struct sim_loop *own)
+{
+    struct weir_sim *world = own->host->world;
+    own->waits = true;
+    while (sim_step(world, world->now_ns))
+        ;
+    own->waits = false;
+}
+
 static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
 {
     struct sim_loop *own = sim_loop_of(loop);
@@ -130,6 +139,8 @@ static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
                                                                           : world->now_ns + ns);
     } else {
         world->now_ns += CALL_NS;
+        if (!own->visited) /* a program that only looks: the world goes on nevertheless */
+            pass_time(own);
     }
     if (own->model == SIM_COMPLETION)
         sim_completion_harvest(own);

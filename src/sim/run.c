@@ -118,7 +118,9 @@ static void take_turn(struct weir_sim *world, struct sim_event *event)
     if (own->loop->running) /* somewhere below us: it will look again by itself */
         return;
     sim_trace(world, "%s turn", own->host->name);
-    loop_visit(own->loop); /* the loop may be gone */
+    own->visited = true;
+    loop_visit(own->loop); /* no loop is closed by its own callbacks, nor crashes then */
+    own->visited = false;
     sim_turn_all(world);
 }
 
