@@ -79,6 +79,8 @@ int sim_readiness_watch(struct weir_loop *loop, struct weir_handle *handle)
                                                    : watch_new(own, handle);
     if (!watch->wait.object)
         sim_wait_begin(&watch->wait, object, watch_changed);
+    if (own->model == SIM_EDGE) /* for everything, since what is told once is not told again */
+        handle->in.armed = WEIR_IN | WEIR_OUT | WEIR_RDHUP | WANT_HUNG;
     watch->changed = true; /* what holds when the interest changes is told, as epoll(7) does */
     if (is_due(watch))
         sim_loop_news(own);

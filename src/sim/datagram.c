@@ -25,7 +25,7 @@ struct datagram {
     struct socket      socket;
     bool               connected, chose_ip, chose_port; /* the system did, at connect */
     uint32_t           peer_number; /* unix: the object that it is connected to */
-    uint64_t           last_due_ns;
+    uint64_t           next_due_ns; /* not before, what it sends now */
     struct packets     received;
     struct membership *groups; /* owned array */
     uint32_t           group_count;
@@ -183,20 +183,35 @@ static void arrive(struct weir_sim *world, struct sim_event *event)
         packet_free(flying->packet);
         flying->packet = NULL;
         flying->refused = true;
-        sim_schedule(world, &flying->arrive, net_latency(flying->to_host, flying->sender), arrive);
-        return;
+        if (flying->sender != flying->to_host) {
+            sim_schedule(world, &flying->arrive, net_latency(flying->to_host, flying->sender),
+                         arrive);
+            return;
+        }
+        arrive_refused(flying);
     }
     flying_free(flying);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
+/* On the loopback it has arrived when the call returns, unless the system is busy: programs are used
+ * to that. */
+static uint64_t datagram_latency(const struct flying *model)
+{
+    if (model->sender == model->to_host &&
+        !sim_fault(model->sender->world, WEIR_SIM_LATENCY, "loopback"))
+        return 0;
+    return net_latency(model->sender, model->to_host);
+}
+
 /* What a socket sends arrives in its order, but for the one that is swapped. */
 static void launch(struct datagram *datagram, const struct flying *model, struct packet *packet)
 {
     struct weir_sim *world = model->sender->world;
     struct flying   *flying = sim_new(sizeof *flying);
-    uint64_t         takes = net_latency(model->sender, model->to_host), now = sim_now(world);
+    uint64_t         takes = datagram_latency(model), now = sim_now(world);
+    bool             swapped = sim_fault(world, WEIR_SIM_DATAGRAM_SWAPPED, "datagram");
     *flying = *model;
     flying->packet = packet;
     flying->net = net_of(model->sender);
@@ -204,12 +219,16 @@ static void launch(struct datagram *datagram, const struct flying *model, struct
     if (flying->next)
         flying->next->previous = flying;
     flying->net->flying = flying;
-    if (sim_fault(world, WEIR_SIM_DATAGRAM_SWAPPED, "datagram"))
-        takes += sim_time(world, 20 * takes);
-    else if (now + takes < datagram->last_due_ns)
-        takes = datagram->last_due_ns - now;
-    else
-        datagram->last_due_ns = now + takes;
+    if (swapped)
+        takes += sim_time(world, 20 * net_latency(model->sender, model->to_host));
+    else if (now + takes < datagram->next_due_ns)
+        takes = datagram->next_due_ns - now;
+    if (!takes) {
+        arrive(world, &flying->arrive);
+        return;
+    }
+    if (datagram->next_due_ns <= now + takes && !swapped)
+        datagram->next_due_ns = now + takes + 1;
     sim_schedule(world, &flying->arrive, takes, arrive);
 }
 

@@ -44,12 +44,31 @@ static int find_port(const struct weir_lookup *lookup)
     return WEIR_ENONAME;
 }
 
-/* "host:port" as an address: 0, or what weir_address_parse() says. */
+/* Interfaces have numbers and names: 0 for what is neither. */
+static unsigned find_scope(const char *text)
+{
+    char         *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9')
+        return *end || number > UINT32_MAX ? 0 : (unsigned)number;
+    return strcmp(text, "lo") == 0 ? 1 : strcmp(text, "net") == 0 ? 2 : 0;
+}
+
+/* "host:port" as an address: 0 or WEIR_EINVAL. An IPv6 one may have a scope: RFC 4007. */
 static int parse(const char *host, int port, bool v6, struct weir_address *address)
 {
-    char text[TEXT_ROOM];
-    snprintf(text, sizeof text, v6 ? "[%s]:%d" : "%s:%d", host, port);
-    return weir_address_parse(address, text);
+    char        text[TEXT_ROOM];
+    const char *percent = v6 ? strchr(host, '%') : NULL;
+    int         length = percent ? (int)(percent - host) : HOST_MAX;
+    snprintf(text, sizeof text, v6 ? "[%.*s]:%d" : "%.*s:%d", length, host, port);
+    int error = weir_address_parse(address, text);
+    if (error || !percent)
+        return error;
+    struct sockaddr_in6 name;
+    memcpy(&name, &address->data, sizeof name);
+    name.sin6_scope_id = find_scope(percent + 1);
+    memcpy(&address->data, &name, sizeof name);
+    return name.sin6_scope_id ? 0 : WEIR_EINVAL;
 }
 
 struct answer {

@@ -14,6 +14,7 @@
 
 static const unsigned char v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 static const unsigned char v6_loopback[16] = {[15] = 1};
+static const unsigned char v4_loopback[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
 
 bool place_is_v4(const struct place *place)
 {
@@ -147,6 +148,8 @@ int place_source(const struct weir_sim_host *host, const struct place *to, struc
         *source = *to;
     else if (place_is_v4(to) == place_is_v4(&own))
         *source = own;
+    else if (place_is_group(to)) /* within the host at least */
+        memcpy(source->ip, place_is_v4(to) ? v4_loopback : v6_loopback, sizeof source->ip);
     else
         return WEIR_ENETUNREACH;
     source->port = port;
