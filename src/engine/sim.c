@@ -106,6 +106,7 @@ static bool has_news(const struct sim_loop *own)
 static int sleep_in_world(struct sim_loop *own, uint64_t until_ns)
 {
     struct weir_sim *world = own->host->world;
+    sim_turn_all(world); /* loops may have been given ops since the world last went on */
     own->waits = true;
     own->awake = false;
     if (has_news(own))
