@@ -22,9 +22,8 @@ static void prepare(struct driver *driver)
 
 static int run(struct driver *driver)
 {
-    char *argv[] = {"cat", "letters", "missing", "-", "/tmp/more", NULL};
     (void)driver;
-    return example_main(5, argv);
+    return driver_call(example_main, "cat letters missing - /tmp/more");
 }
 
 /* Where nothing is told of the first file or of the output, all of it is there. */

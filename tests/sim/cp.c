@@ -19,9 +19,8 @@ static void prepare(struct driver *driver)
 
 static int run(struct driver *driver)
 {
-    char *argv[] = {"cp", "simulated-from", "simulated-to", NULL};
     (void)driver;
-    return example_main(3, argv);
+    return driver_call(example_main, "cp simulated-from simulated-to");
 }
 
 static void check(const struct driver *driver)

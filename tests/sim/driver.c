@@ -23,6 +23,17 @@ _Noreturn void driver_fail(const char *file, int line, const char *what)
 
 /* ---- What the tests have in common ----------------------------------------------------------- */
 
+int driver_call(int (*main_of_example)(int argc, char **argv), const char *line)
+{
+    static char words[256];
+    char       *argv[16] = {NULL};
+    int         argc = 0;
+    CHECK(strlen(line) < sizeof words);
+    for (char *word = strtok(strcpy(words, line), " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    return main_of_example(argc, argv);
+}
+
 int64_t driver_await(struct driver *driver, struct weir_op *op)
 {
     while (!weir_ended(op))
@@ -151,13 +162,14 @@ static void read_output(struct driver *driver, FILE *file)
     CHECK(length < OUTPUT_ROOM - 1);
 }
 
-/* An example that could not end as it wanted to leaves its loop; a process that ends does so. */
+/* A loop that the example left has ops and handles that are gone with the stack of its main(): such
+ * a world only ends with its process. */
 static void close_world(struct driver *driver)
 {
+    if (driver->faults || example.leaves_loop)
+        return;
     CHECK(weir_loop_close(driver->loop, WEIR_SECOND) == 0);
     CHECK(weir_loop_close(driver->far_loop, WEIR_SECOND) == 0);
-    weir_sim_crash(driver->world, driver->host);
-    CHECK(!weir_sim_broken(driver->world));
     CHECK(weir_sim_close(driver->world) == 0);
 }
 

@@ -27,7 +27,8 @@ struct driver_example {
     void (*prepare)(struct driver *driver); /* or NULL; nothing fails yet */
     int (*run)(struct driver *driver); /* starts what the test does, and calls example_main() */
     void (*check)(const struct driver *driver);
-    unsigned seeds; /* 0: the usual number */
+    unsigned seeds;       /* 0: the usual number */
+    bool     leaves_loop; /* main() returns without closing it: the process ends with it */
 };
 extern const struct driver_example example;
 
@@ -38,6 +39,9 @@ extern const struct driver_example example;
             driver_fail(__FILE__, __LINE__, #expression);                                          \
     } while (0)
 _Noreturn void driver_fail(const char *file, int line, const char *what);
+
+/* main() with the words of a line. */
+int driver_call(int (*main_of_example)(int argc, char **argv), const char *line);
 
 /* Runs the test's loop until the op has ended; in prepare() only. Its result. */
 int64_t driver_await(struct driver *driver, struct weir_op *op);

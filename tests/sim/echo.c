@@ -20,10 +20,9 @@ static void on_ended(struct client *client)
 
 static int run(struct driver *driver)
 {
-    char *argv[] = {"echo", "7000", NULL};
     for (unsigned i = 0; i < CLIENTS; i++)
         client_start(&clients[i], driver, 7000, LENGTH * i + 1, on_ended);
-    return example_main(2, argv);
+    return driver_call(example_main, "echo 7000");
 }
 
 static void check(const struct driver *driver)

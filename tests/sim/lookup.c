@@ -8,10 +8,8 @@ int example_main(int argc, char **argv);
 
 static int run(struct driver *driver)
 {
-    char  texts[4][32] = {"far:80", "near", "10.9.8.7:53", "nobody:80"};
-    char *argv[] = {"lookup", texts[0], texts[1], texts[2], texts[3], NULL};
     (void)driver;
-    return example_main(5, argv);
+    return driver_call(example_main, "lookup far:80 near 10.9.8.7:53 nobody:80");
 }
 
 static void check(const struct driver *driver)

@@ -102,9 +102,8 @@ static void on_connected(struct weir_op *op)
 
 static void connect_again(struct weir_op *timer)
 {
-    struct client      *client = weir_of(timer, struct client, waiting);
-    struct weir_address address = address_of("127.0.0.1", client->port);
-    int                 error = WEIR_ECANCELED;
+    struct client *client = weir_of(timer, struct client, waiting);
+    int            error = WEIR_ECANCELED;
     if (timer->result != WEIR_ECANCELED) {
         memset(&client->sock, 0, sizeof client->sock);
         error = weir_socket(&client->sock, client->driver->loop, AF_INET, SOCK_STREAM, 0);
@@ -113,7 +112,8 @@ static void connect_again(struct weir_op *timer)
         try_later(client, error);
         return;
     }
-    weir_connect(&client->sending, &client->sock, &address.data, address.length, 0, on_connected);
+    weir_connect(&client->sending, &client->sock, &client->server.data, client->server.length, 0,
+                 on_connected);
     weir_deadline(&client->sending, PATIENCE);
 }
 
@@ -122,7 +122,7 @@ void client_start(struct client *client, struct driver *driver, unsigned port, s
 {
     static uint64_t place;
     client->driver = driver;
-    client->port = port;
+    client->server = address_of("127.0.0.1", port);
     client->length = length;
     client->place = place;
     client->on_ended = on_ended;

@@ -7,15 +7,16 @@
 #include "driver.h"
 
 struct client {
-    struct driver     *driver;
-    struct weir_handle sock;
-    struct weir_op     sending, receiving;
-    struct weir_op     waiting; /* for the server to be there */
-    unsigned           port, tries;
-    uint64_t           place; /* its bytes are those from here on */
-    size_t             length, sent, received;
-    int64_t            error; /* that ended it before all came back, or 0 */
-    bool               ended;
+    struct driver      *driver;
+    struct weir_handle  sock;
+    struct weir_op      sending, receiving;
+    struct weir_op      waiting; /* for the server to be there */
+    struct weir_address server;
+    unsigned            tries;
+    uint64_t            place; /* its bytes are those from here on */
+    size_t              length, sent, received;
+    int64_t             error; /* that ended it before all came back, or 0 */
+    bool                ended;
     void (*on_ended)(struct client *client);
     unsigned char out[7000], in[9000];
 };

@@ -24,10 +24,8 @@ static void on_ended(struct client *client)
 
 static int run(struct driver *driver)
 {
-    char  to[] = "far:7002";
-    char *argv[] = {"proxy", "7001", to, NULL};
     client_start(&clients[0], driver, 7001, LENGTH, on_ended);
-    return example_main(3, argv);
+    return driver_call(example_main, "proxy 7001 far:7002");
 }
 
 static void check(const struct driver *driver)
@@ -42,4 +40,5 @@ static void check(const struct driver *driver)
     }
 }
 
-const struct driver_example example = {.prepare = prepare, .run = run, .check = check};
+const struct driver_example example = {
+    .prepare = prepare, .run = run, .check = check, .leaves_loop = true};

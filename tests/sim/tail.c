@@ -47,10 +47,9 @@ static void on_wait(struct weir_op *wait)
 
 static int run(struct driver *driver)
 {
-    char *argv[] = {"tail", "log", NULL};
     op.user = driver;
     weir_timer(&op, driver->loop, 500 * WEIR_MILLISECOND, 0, on_wait);
-    return example_main(2, argv);
+    return driver_call(example_main, "tail log");
 }
 
 static void check(const struct driver *driver)

@@ -83,11 +83,10 @@ static void prepare(struct driver *driver)
 
 static int run(struct driver *driver)
 {
-    char *argv[] = {"udp-echo", "7003", NULL};
     sending.user = driver;
     receive();
     weir_timer(&sending, driver->loop, 100 * WEIR_MILLISECOND, 0, on_wait);
-    return example_main(2, argv);
+    return driver_call(example_main, "udp-echo 7003");
 }
 
 static void check(const struct driver *driver)
