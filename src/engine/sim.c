@@ -130,7 +130,11 @@ static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
         error = sleep_in_world(own, ns > WEIR_FOREVER - 1 - world->now_ns ? WEIR_FOREVER
                                                                           : world->now_ns + ns);
     } else {
-        world->now_ns += CALL_NS;
+        uint64_t until_ns = world->now_ns + CALL_NS;
+        while (!world->depth && sim_step(world, until_ns))
+            ; /* also a program that only looks, and never sleeps, sees the world go on */
+        if (world->now_ns < until_ns)
+            world->now_ns = until_ns;
     }
     if (own->model == SIM_COMPLETION)
         sim_completion_harvest(own);

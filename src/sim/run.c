@@ -177,7 +177,9 @@ bool sim_step(struct weir_sim *world, uint64_t until_ns)
     if (event->due_ns > world->now_ns)
         world->now_ns = event->due_ns + stall(world);
     sim_unschedule(world, event);
+    world->depth++;
     event->happen(world, event);
+    world->depth--;
     check(world);
     return !world->broken[0];
 }

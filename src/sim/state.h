@@ -54,6 +54,7 @@ struct weir_sim {
     struct weir_sim_host *hosts;       /* owned */
     struct sim_cut       *cuts;        /* owned */
     uint32_t              cut_count, cut_room;
+    uint32_t              depth;  /* steps under way, one inside the other */
     const void           *thread; /* the only one that may use it */
     const char *(*check)(void *user);
     void          *check_user;
