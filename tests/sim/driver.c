@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define SEEDS_USUAL 8u
+#define SEEDS_USUAL 20u
 #define OUTPUT_ROOM ((size_t)1 << 20)
 
 static int           told; /* the real standard error */
