@@ -60,8 +60,7 @@ static void on_open(struct weir_op *open)
 
 static void on_interrupt(struct weir_op *signal)
 {
-    (void)signal;
-    weir_cancel(&op); /* whatever it is just now */
+    weir_stop(weir_op_loop(signal)); /* a call that a worker is in cannot be cancelled */
 }
 
 int main(int argc, char **argv)

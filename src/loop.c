@@ -199,8 +199,7 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
     loop->shutting = true;
     loop->running = true;
     loop->stop = false;
-    if (loop->embedded) /* no outer loop sleeps any more: these turns do */
-        atomic_store(&loop->wake, AWAKE);
+    atomic_store(&loop->wake, AWAKE); /* no outer loop sleeps in its place any more */
     cancel_everything(loop);
     uint64_t start_ns = loop->sys->now(loop);
     int64_t  wait_ns = 0; /* the first turn tells what is known, the others may sleep */

@@ -106,6 +106,7 @@ static bool has_news(const struct sim_loop *own)
 static int sleep_in_world(struct sim_loop *own, uint64_t until_ns)
 {
     struct weir_sim *world = own->host->world;
+    sim_turn_all(world); /* loops may have been given ops since the world last went on */
     own->waits = true;
     own->awake = false;
     if (has_news(own))
@@ -119,15 +120,6 @@ static int sleep_in_world(struct sim_loop *own, uint64_t until_ns)
     return own->awake || until_ns != WEIR_FOREVER ? 0 : WEIR_EDEADLK;
 }
 
-static void pass_time(struct sim_loop *own)
-{
-    struct weir_sim *world = own->host->world;
-    own->waits = true;
-    while (sim_step(world, world->now_ns))
-        ;
-    own->waits = false;
-}
-
 static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
 {
     struct sim_loop *own = sim_loop_of(loop);
@@ -138,9 +130,11 @@ static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
         error = sleep_in_world(own, ns > WEIR_FOREVER - 1 - world->now_ns ? WEIR_FOREVER
                                                                           : world->now_ns + ns);
     } else {
-        world->now_ns += CALL_NS;
-        if (!own->visited) /* a program that only looks: the world goes on nevertheless */
-            pass_time(own);
+        uint64_t until_ns = world->now_ns + CALL_NS;
+        while (!world->depth && sim_step(world, until_ns))
+            ; /* also a program that only looks, and never sleeps, sees the world go on */
+        if (world->now_ns < until_ns)
+            world->now_ns = until_ns;
     }
     if (own->model == SIM_COMPLETION)
         sim_completion_harvest(own);

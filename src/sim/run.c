@@ -118,9 +118,7 @@ static void take_turn(struct weir_sim *world, struct sim_event *event)
     if (own->loop->running) /* somewhere below us: it will look again by itself */
         return;
     sim_trace(world, "%s turn", own->host->name);
-    own->visited = true;
-    loop_visit(own->loop); /* no loop is closed by its own callbacks, nor crashes then */
-    own->visited = false;
+    loop_visit(own->loop);
     sim_turn_all(world);
 }
 
@@ -179,7 +177,9 @@ bool sim_step(struct weir_sim *world, uint64_t until_ns)
     if (event->due_ns > world->now_ns)
         world->now_ns = event->due_ns + stall(world);
     sim_unschedule(world, event);
+    world->depth++;
     event->happen(world, event);
+    world->depth--;
     check(world);
     return !world->broken[0];
 }

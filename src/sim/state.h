@@ -23,7 +23,6 @@ struct sim_loop {
     bool                  own_world; /* made for this loop, ends with it */
     bool                  waits;     /* its thread sleeps in wait, and runs the world meanwhile */
     bool                  awake;     /* its turn has come */
-    bool                  visited;   /* by the world, which goes on after that */
     struct sim_event      turn;
     struct weir_allocator allocator; /* the caller's; the loop's own may fail by a fault */
     struct sim_record    *records;   /* ring of those in flight */
@@ -55,6 +54,7 @@ struct weir_sim {
     struct weir_sim_host *hosts;       /* owned */
     struct sim_cut       *cuts;        /* owned */
     uint32_t              cut_count, cut_room;
+    uint32_t              depth;  /* steps under way, one inside the other */
     const void           *thread; /* the only one that may use it */
     const char *(*check)(void *user);
     void          *check_user;
