@@ -63,6 +63,7 @@ struct weir_sim {
     enum sim_model model;     /* of every loop, or SIM_MODELS: drawn for each */
     uint64_t       hash;
     char           broken[256];
+    bool           broken_told; /* in the trace, which ends there */
 };
 
 /* ---- world.c --------------------------------------------------------------------------------- */

@@ -19,7 +19,12 @@ static uint64_t system_now(struct weir_loop *loop)
 
 static void system_close(struct weir_loop *loop, int descriptor)
 {
-    sim_descriptor_close(sim_host_of_loop(loop), descriptor);
+    struct weir_sim_host    *host = sim_host_of_loop(loop);
+    const struct sim_object *object = sim_descriptor(host, descriptor);
+    if (object)
+        sim_trace(host->world, "%s close %d %s#%u", host->name, descriptor, object->type->name,
+                  object->number);
+    sim_descriptor_close(host, descriptor);
 }
 
 /* What a call that makes a descriptor said. */

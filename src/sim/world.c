@@ -222,7 +222,7 @@ void sim_trace(struct weir_sim *world, const char *format, ...)
     va_end(arguments);
     for (const char *at = line; *at; at++) /* FNV-1a */
         world->hash = (world->hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    if (world->trace)
+    if (world->trace && !world->broken_told)
         fprintf(world->trace, "%s\n", line);
 }
 
@@ -235,6 +235,7 @@ void sim_break(struct weir_sim *world, const char *format, ...)
     vsnprintf(world->broken, sizeof world->broken, format, arguments);
     va_end(arguments);
     sim_trace(world, "broken: %s", world->broken);
+    world->broken_told = true; /* what follows is only its end */
 }
 
 /* ---- Objects --------------------------------------------------------------------------------- */
@@ -364,8 +365,6 @@ void sim_descriptor_close(struct weir_sim_host *host, int descriptor)
                   descriptor);
         return;
     }
-    sim_trace(host->world, "%s close %d %s#%u", host->name, descriptor, object->type->name,
-              object->number);
     host->descriptors[descriptor] = NULL;
     sim_release(object);
 }

@@ -180,10 +180,29 @@ static int close_world(struct test *test)
     return error || weir_sim_close(test->sim) ? fail(test, "the world cannot be closed") : 0;
 }
 
+/* The world ends with the step in which something was wrong, and so does its trace. */
+static const char *check(void *user)
+{
+    const struct test *test = user;
+    return test->history.wrong[0] ? test->history.wrong : NULL;
+}
+
+/* Nothing of a world that has failed goes on. */
+static int abandon_world(struct test *test)
+{
+    fail(test, weir_sim_broken(test->sim) ? weir_sim_broken(test->sim) : "the run failed");
+    weir_sim_close(test->sim);
+    for (int i = 0; i < KV_HOSTS; i++)
+        if (test->servers[i].kv)
+            kv_free(test->servers[i].kv);
+    return -1;
+}
+
 static int run_test(struct test *test, bool swarm)
 {
     if (open_world(test, swarm))
         return -1;
+    weir_sim_check(test->sim, check, test);
     begin_clients(test);
     int error = weir_sim_run(test->sim, TROUBLE_NS);
     weir_sim_heal(test->sim);
@@ -192,11 +211,8 @@ static int run_test(struct test *test, bool swarm)
         client_finish(&test->clients[i]);
     if (error >= 0)
         error = weir_sim_run(test->sim, QUIET_NS);
-    if (error < 0) {
-        fail(test, weir_sim_broken(test->sim) ? weir_sim_broken(test->sim) : "the run failed");
-        weir_sim_close(test->sim);
-        return -1;
-    }
+    if (error < 0)
+        return abandon_world(test);
     check_all_over(test);
     return close_world(test);
 }
@@ -210,8 +226,10 @@ static bool run_seed(uint64_t seed, bool early, bool swarm, unsigned long *told)
     test->early = early;
     run_test(test, swarm);
     bool fine = !test->history.wrong[0];
+    if (!fine && seed)
+        printf("seed %" PRIu64 ": ", seed);
     if (!fine)
-        printf("seed %" PRIu64 ": %s\n", seed, test->history.wrong);
+        printf("%s\n", test->history.wrong);
     *told += test->history.gets + test->history.sets;
     free(test);
     return fine;
