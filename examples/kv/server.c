@@ -14,7 +14,7 @@
 
 #include "kv.h"
 
-#define REQUEST_NS (2 * WEIR_SECOND)
+#define REQUEST_NS WEIR_SECOND
 #define RECONNECT_NS (200 * WEIR_MILLISECOND)
 
 enum phase { ASKS, KEEPS };

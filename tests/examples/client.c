@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -266,6 +267,35 @@ static int terminal(char **command)
     return fflush(stdout) == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
+/* ---- ask: says a line on a unix socket, and must get one in answer --------------------------- */
+
+static int ask(const char *path, const char *said, const char *wanted)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    char               text[256];
+    size_t             count = 0;
+    int                sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+    if (sock < 0 || connect(sock, (struct sockaddr *)&to, sizeof to) != 0)
+        die("connect");
+    if (send(sock, said, strlen(said), MSG_NOSIGNAL) < 0 || send(sock, "\n", 1, MSG_NOSIGNAL) < 0)
+        die("send");
+    while (!count || text[count - 1] != '\n') {
+        ssize_t got = recv(sock, text + count, sizeof text - 1 - count, 0);
+        if (got < 0)
+            die("recv");
+        if (got == 0)
+            wrong("the answer ends before its line does", 0, count);
+        count += (size_t)got;
+    }
+    text[count - 1] = '\0';
+    if (strcmp(text, wanted) != 0) {
+        fprintf(stderr, "client: to '%s' the answer is '%s', not '%s'\n", said, text, wanted);
+        return 1;
+    }
+    return 0;
+}
+
 /* ---- line: a connection that says one line and ends --------------------------------------- */
 
 static int line(long port, const char *wanted)
@@ -349,6 +379,8 @@ int main(int argc, char **argv)
         return closed(number(argv[2], 65535));
     if (strcmp(mode, "line") == 0 && argc == 4)
         return line(number(argv[2], 65535), argv[3]);
+    if (strcmp(mode, "ask") == 0 && argc == 5)
+        return ask(argv[2], argv[3], argv[4]);
     if (strcmp(mode, "datagrams") == 0 && argc == 4)
         return datagrams(number(argv[2], 65535), number(argv[3], CONNECTIONS_MAX));
     if (strcmp(mode, "pattern") == 0 && argc == 3)
@@ -359,6 +391,7 @@ int main(int argc, char **argv)
         return terminal(argv + 2);
     fputs("usage: client echo PORT CONNECTIONS BYTES | late PORT | hold PORT CONNECTIONS |\n"
           "              reset PORT CONNECTIONS | closed PORT | line PORT TEXT |\n"
+          "              ask PATH LINE ANSWER |\n"
           "              datagrams PORT SOCKETS | pattern BYTES | run PROGRAM... | terminal "
           "PROGRAM...\n",
           stderr);
