@@ -460,7 +460,10 @@ static int64_t try_transfer(struct weir_handle *handle, enum weir_op_kind kind, 
     op.in.arg.transfer.data = data;
     op.in.arg.transfer.length = length;
     op.in.arg.transfer.offset = WEIR_STREAM;
-    int64_t result = handle->loop->sys->perform(&op, PERFORM_TRY);
+    int64_t result;
+    do
+        result = handle->loop->sys->perform(&op, PERFORM_TRY);
+    while (result == WEIR_EINTR); /* which is no answer to whether there is anything */
     if (result == WEIR_EAGAIN)
         handle->in.hint &= (uint8_t)~direction;
     return result == WEIR_ENOTSUP ? WEIR_EAGAIN : result;

@@ -195,8 +195,8 @@ static void arrive(struct weir_sim *world, struct sim_event *event)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-/* On the loopback it has arrived when the call returns, unless the system is busy: programs are used
- * to that. */
+/* On the loopback it has arrived when the call returns, unless the system is busy: programs are
+ * used to that. */
 static uint64_t datagram_latency(const struct flying *model)
 {
     if (model->sender == model->to_host &&
@@ -319,8 +319,9 @@ static int64_t send_inet(struct datagram *datagram, struct transfer *transfer)
     struct socket *socket = &datagram->socket;
     struct flying  model = {.sender = socket->object.host, .number = socket->object.number};
     size_t         length = transfer->pieces.length;
-    size_t         segment = transfer->segment ? transfer->segment
-                                               : (size_t)socket->object.options[WEIR_OPTION_SEND_SEGMENT];
+    size_t         segment = transfer->segment;
+    if (!segment)
+        segment = (size_t)socket->object.options[WEIR_OPTION_SEND_SEGMENT];
     if (length > 65535)
         return WEIR_EMSGSIZE;
     int error = find_target(datagram, transfer, &model.to);
