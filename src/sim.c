@@ -122,6 +122,7 @@ void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one,
         sim->cut_room += 8;
     }
     sim->cuts[sim->cut_count++] = (struct sim_cut){one, other};
+    sim_net_cut(sim);
 }
 
 void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host)

@@ -16,6 +16,8 @@
 #define TIME_WAIT_NS (60 * WEIR_SECOND)
 #define NOBODY_NS (3 * WEIR_SECOND) /* nobody answers to the address: arp(7) gives up */
 #define REAP_EVERY 64u
+#define PROBE_NS (75 * WEIR_SECOND) /* tcp(7), "tcp_keepalive_intvl", "tcp_keepalive_probes" */
+#define PROBES_MOST 9u
 
 static void arrive(struct weir_sim *world, struct sim_event *event);
 static void knock(struct weir_sim *world, struct sim_event *event);
@@ -41,6 +43,7 @@ static void connection_free(struct connection *connection)
     for (int i = 0; i < 2; i++) {
         struct end *end = &connection->ends[i];
         sim_unschedule(world, &end->arrive);
+        sim_unschedule(world, &end->probe);
         if (end->listener)
             listener_forget(end);
         if (end->stream)
@@ -216,8 +219,7 @@ static void be_reset(struct end *end)
         error = WEIR_ECONNREFUSED;
     /* Linux keeps what had arrived before for the program to read; others do not. Behind a FIN
      * nothing would tell of the loss. */
-    if (end->received.first && !end->ended &&
-        sim_fault(end->host->world, WEIR_SIM_RESET, "unread"))
+    if (end->received.first && !end->ended && sim_fault(end->host->world, WEIR_SIM_RESET, "unread"))
         packets_drop(&end->received);
     die(end, error);
 }
@@ -340,6 +342,46 @@ static void arrive(struct weir_sim *world, struct sim_event *event)
     settle(end->connection);
 }
 
+/* ---- Probes ---------------------------------------------------------------------------------- */
+
+static void probe(struct weir_sim *world, struct sim_event *event)
+{
+    struct end       *end = weir_of(event, struct end, probe);
+    const struct end *other = end_other(end);
+    if (!end->stream || end->state != END_OPEN)
+        return;
+    if (net_reaches(end->host, other->host)) {
+        if (other->state == END_DEAD) /* it knows nothing of the connection, and says so */
+            be_reset(end);
+    } else if (++end->probes > PROBES_MOST) {
+        die(end, WEIR_ETIMEDOUT);
+    } else {
+        sim_schedule(world, &end->probe, PROBE_NS, probe);
+    }
+    settle(end->connection);
+}
+
+/* While both ends are there and see each other, probes would change nothing: they begin with the
+ * trouble. */
+static void begin_probes(struct end *end)
+{
+    const struct end *other = end_other(end);
+    bool              wanted = end->stream && end->state == END_OPEN && !end->connection->is_unix;
+    int64_t seconds = wanted ? end->stream->socket.object.options[WEIR_OPTION_KEEPALIVE] : 0;
+    if (!seconds || end->probe.place ||
+        (other->state != END_DEAD && net_reaches(end->host, other->host)))
+        return;
+    end->probes = 0;
+    sim_schedule(end->host->world, &end->probe, (uint64_t)seconds * WEIR_SECOND, probe);
+}
+
+void connections_probe(struct sim_net *net)
+{
+    for (struct connection *at = net->connections; at; at = at->next)
+        for (int i = 0; i < 2; i++)
+            begin_probes(&at->ends[i]);
+}
+
 /* ---- Connecting ------------------------------------------------------------------------------ */
 
 static void answer_syn(struct end *asked)
@@ -416,7 +458,7 @@ static size_t room_of(const struct end *end, size_t *most)
 {
     const struct connection *connection = end->connection;
     const struct end        *other = &connection->ends[end == &connection->ends[0]];
-    size_t used = connection->is_unix ? other->received.bytes : end->flight.bytes;
+    size_t                   used = connection->is_unix ? other->received.bytes : end->flight.bytes;
     *most = connection->is_unix ? other->receive_room : end->send_room;
     return used < *most ? *most - used : 0;
 }

@@ -189,6 +189,14 @@ void sim_net_crash(struct weir_sim_host *host)
     for (struct weir_sim_host *each = sim_hosts(host->world); each; each = each->next)
         if (each->net)
             connections_crash(each->net, host);
+    sim_net_cut(host->world);
+}
+
+void sim_net_cut(struct weir_sim *world)
+{
+    for (struct weir_sim_host *each = sim_hosts(world); each; each = each->next)
+        if (each->net)
+            connections_probe(each->net);
 }
 
 void sim_net_mended(struct weir_sim *world)

@@ -171,6 +171,8 @@ struct end {
     uint64_t              last_due_ns;
     uint64_t              stalled_ns; /* since when nothing is acknowledged, or 0 */
     uint64_t              backoff_ns; /* until it is sent again */
+    struct sim_event      probe;      /* of an idle connection: SO_KEEPALIVE */
+    unsigned              probes;     /* that nobody answered */
     int                   error;      /* came before it was accepted */
     enum end_state        state;
     bool                  queued; /* in the listener's queue */
@@ -210,6 +212,8 @@ void end_leave(struct end *end, bool abort);
 
 void connections_crash(struct sim_net *net, struct weir_sim_host *host);
 void connections_mended(struct sim_net *net);
+/* A link was cut, or a host crashed: who asked to be told of it by probes will be. */
+void connections_probe(struct sim_net *net);
 /* Those that have an end on the host; NULL: all. Nobody is told. */
 void connections_drop(struct sim_net *net, const struct weir_sim_host *host);
 /* A listener is gone before the answers of those that are about to wait there arrived. */

@@ -103,6 +103,8 @@ int sim_option_set(struct sim_object *object, enum weir_option option, int64_t v
     object->options[option] = value;
     if (object->type == &sim_stream_type)
         stream_fit((struct stream *)(void *)object);
+    if (option == WEIR_OPTION_KEEPALIVE)
+        sim_net_cut(object->host->world); /* a link may have been cut before it was wanted */
     return 0;
 }
 

@@ -180,7 +180,8 @@ int     sim_multicast(struct sim_object *object, const struct weir_address *grou
 int64_t sim_resolve(struct weir_sim_host *host, const struct weir_lookup *lookup);
 /* Power is lost: what the host's sockets had is gone, without a word to their peers. */
 void sim_net_crash(struct weir_sim_host *host);
-/* Links were mended: what was held back goes on. */
+/* A link was cut; links were mended: what was held back goes on. */
+void sim_net_cut(struct weir_sim *world);
 void sim_net_mended(struct weir_sim *world);
 /* The host goes, with every connection that it has. */
 void sim_net_finish(struct weir_sim_host *host);

@@ -518,6 +518,31 @@ static void a_crash_says_nothing(void)
     hosts_close(&hosts);
 }
 
+static void an_idle_connection_is_probed(void)
+{
+    struct pair_of_hosts hosts = hosts_open(&(struct weir_sim_options){.seed = 11});
+    char                 in[8];
+    int                  cut[2], crashed[2];
+    connect_pair(&hosts, cut);
+    CHECK_EQ(set(hosts.one, cut[0], WEIR_OPTION_KEEPALIVE, 30), 0);
+    weir_sim_partition(hosts.world, hosts.one, hosts.other, true);
+    pass(&hosts, 600 * WEIR_SECOND);
+    CHECK_EQ(sim_recv(hosts.one, cut[0], in, 8), WEIR_EAGAIN);
+    pass(&hosts, 120 * WEIR_SECOND); /* 30 seconds, and 9 times 75 */
+    CHECK_EQ(sim_recv(hosts.one, cut[0], in, 8), WEIR_ETIMEDOUT);
+    CHECK_EQ(sim_recv(hosts.other, cut[1], in, 8), WEIR_EAGAIN); /* it did not ask */
+    weir_sim_partition(hosts.world, hosts.one, hosts.other, false);
+    connect_pair(&hosts, crashed);
+    CHECK_EQ(set(hosts.one, crashed[0], WEIR_OPTION_KEEPALIVE, 30), 0);
+    weir_sim_crash(hosts.world, hosts.other);
+    hosts.other->down = false;
+    pass(&hosts, 20 * WEIR_SECOND);
+    CHECK_EQ(sim_recv(hosts.one, crashed[0], in, 8), WEIR_EAGAIN);
+    pass(&hosts, 20 * WEIR_SECOND);
+    CHECK_EQ(sim_recv(hosts.one, crashed[0], in, 8), WEIR_ECONNRESET);
+    hosts_close(&hosts);
+}
+
 int main(void)
 {
     received_is_a_prefix_of_sent();
@@ -529,5 +554,6 @@ int main(void)
     ports_are_taken_once();
     a_cut_link_holds_bytes_back();
     a_crash_says_nothing();
+    an_idle_connection_is_probed();
     return 0;
 }
