@@ -4,7 +4,8 @@
  * packet.c      bytes on their way, and the pieces of memory that they come from and go to
  * place.c       addresses, ports, and who is to be found there
  * net.c         what a host owns of the network; crashes and mended links
- * connection.c  two ends and the wire between them: segments, FIN, RST, retransmission
+ * connection.c  two ends, and how they come together
+ * wire.c        what goes between them: segments, FIN, RST, retransmission
  * stream.c      the socket at an end; listener.c those that wait to be accepted
  * datagram.c, pipe.c, message.c, option.c, name.c */
 #ifndef WEIR_SIM_NET_H
@@ -195,6 +196,18 @@ struct connection {
 };
 
 struct end *end_other(struct end *end);
+
+/* Frees it when nothing of it is left; a port may not be free for a while. */
+void connection_settle(struct connection *connection);
+
+/* Behind all that is on its way. */
+void end_transmit(struct end *end, struct packet *packet);
+/* Nothing of it is on its way any more. */
+void end_ground(struct end *end);
+/* There is room at the other end, or it takes no more: what is held goes on. */
+void end_unhold(struct end *end);
+/* It is no more, and its program hears of it; the other end does not. */
+void end_die(struct end *end, int error);
 
 /* A connection from `stream` to a place; told by changes of the stream. */
 void connection_begin(struct stream *stream, const struct place *to);
