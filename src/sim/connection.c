@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* connection.c - how two ends come together, and when nothing is left of them. RFC 9293; tcp(7). */
-
 #include "net.h"
 
 /* As Linux has them: 6 SYNs more, after 1, 2, 4 .. seconds (127 in sum); TIME_WAIT of 60. tcp(7),
