@@ -25,9 +25,9 @@ _Noreturn void driver_fail(const char *file, int line, const char *what)
 
 int driver_call(int (*main_of_example)(int argc, char **argv), const char *line)
 {
-    static char words[256];
-    char       *argv[16] = {NULL};
-    int         argc = 0;
+    char  words[256];
+    char *argv[16] = {NULL};
+    int   argc = 0;
     CHECK(strlen(line) < sizeof words);
     for (char *word = strtok(strcpy(words, line), " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
@@ -169,7 +169,7 @@ static void close_world(struct driver *driver)
     if (driver->faults || example.leaves_loop)
         return;
     CHECK(weir_loop_close(driver->loop, WEIR_SECOND) == 0);
-    CHECK(weir_loop_close(driver->far_loop, WEIR_SECOND) == 0);
+    CHECK(weir_loop_close(driver->other_loop, WEIR_SECOND) == 0);
     CHECK(weir_sim_close(driver->world) == 0);
 }
 
