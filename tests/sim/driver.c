@@ -135,7 +135,7 @@ static void open_world(struct driver *driver, uint64_t seed)
 /* Each fault in one run of two, seldom or often. */
 static void draw_faults(struct driver *driver)
 {
-    static const uint32_t chances[] = {500, 5000, 50000};
+    static const uint32_t chances[] = {1000, 20000, 200000};
     for (int fault = 0; fault < WEIR_SIM_FAULTS; fault++)
         if (weir_sim_random(driver->world, 2))
             weir_sim_fault_set(driver->world, (enum weir_sim_fault)fault,
