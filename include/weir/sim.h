@@ -90,7 +90,9 @@ WEIR_API void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one
                                  struct weir_sim_host *other, bool cut);
 
 /* Stops a host as power loss does: its loops are gone, its files keep what was synced and a seeded
- * part of the rest. It may be given new loops then. */
+ * part of the rest: of each file the first few of its changes, or, by WEIR_SIM_TORN_WRITE, any
+ * sectors of them. A sync of a file keeps its name, too, as on ext4; what a sync that failed could
+ * not write is not written by a later one. It may be given new loops then. */
 WEIR_API void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host);
 
 /* Changes the chance of a fault; heal sets all to none and mends every link. */

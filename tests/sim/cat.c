@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cat.c - the example `cat`: files of a simulated disk come out byte for byte, or it says why not. */
+/* cat.c - the example `cat`: simulated files come out byte for byte, or it says why not. */
 #include <string.h>
 
 #include "driver.h"

@@ -25,9 +25,9 @@ _Noreturn void driver_fail(const char *file, int line, const char *what)
 
 int driver_call(int (*main_of_example)(int argc, char **argv), const char *line)
 {
-    static char words[256];
-    char       *argv[16] = {NULL};
-    int         argc = 0;
+    char  words[256];
+    char *argv[16] = {NULL};
+    int   argc = 0;
     CHECK(strlen(line) < sizeof words);
     for (char *word = strtok(strcpy(words, line), " "); word; word = strtok(NULL, " "))
         argv[argc++] = word;
@@ -135,7 +135,7 @@ static void open_world(struct driver *driver, uint64_t seed)
 /* Each fault in one run of two, seldom or often. */
 static void draw_faults(struct driver *driver)
 {
-    static const uint32_t chances[] = {500, 5000, 50000};
+    static const uint32_t chances[] = {1000, 20000, 200000};
     for (int fault = 0; fault < WEIR_SIM_FAULTS; fault++)
         if (weir_sim_random(driver->world, 2))
             weir_sim_fault_set(driver->world, (enum weir_sim_fault)fault,
@@ -169,7 +169,7 @@ static void close_world(struct driver *driver)
     if (driver->faults || example.leaves_loop)
         return;
     CHECK(weir_loop_close(driver->loop, WEIR_SECOND) == 0);
-    CHECK(weir_loop_close(driver->far_loop, WEIR_SECOND) == 0);
+    CHECK(weir_loop_close(driver->other_loop, WEIR_SECOND) == 0);
     CHECK(weir_sim_close(driver->world) == 0);
 }
 

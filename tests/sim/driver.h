@@ -16,10 +16,10 @@ struct driver {
     struct weir_sim      *world;
     struct weir_sim_host *host, *far; /* the example's, which is the test's too; and another */
     struct weir_loop     *loop;       /* the test's */
-    struct weir_loop     *far_loop; /* the test's on the other host, where it needs one, or NULL */
-    bool                  faults;   /* things may fail: then the example has to say so */
-    int                   status;   /* what its main() returned */
-    char                 *output;   /* what it printed, its errors included */
+    struct weir_loop *other_loop; /* the test's on the other host, where it needs one, or NULL */
+    bool              faults;     /* things may fail: then the example has to say so */
+    int               status;     /* what its main() returned */
+    char             *output;     /* what it printed, its errors included */
 };
 
 /* One test: what is special about its example. */

@@ -165,7 +165,7 @@ void server_start(struct driver *driver, unsigned port)
 {
     struct weir_options there = {.engine = "sim", .sim_host = driver->far};
     struct weir_address address = address_of("10.0.0.2", port);
-    CHECK(weir_loop_open(&driver->far_loop, &there) == 0);
-    CHECK(weir_listen(&listener, driver->far_loop, &address.data, address.length, 0, 0) == 0);
+    CHECK(weir_loop_open(&driver->other_loop, &there) == 0);
+    CHECK(weir_listen(&listener, driver->other_loop, &address.data, address.length, 0, 0) == 0);
     weir_accept(&moving, &listener, &connection, WEIR_BACKGROUND, on_accepted);
 }

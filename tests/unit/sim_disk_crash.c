@@ -282,8 +282,8 @@ static void a_failed_sync_is_told_once(void)
     CHECK(seen > 40 && forgotten > 40);
 }
 
-/* What goes to the device before a sync may fail there: the next sync tells it, also to one who came
- * later. */
+/* What goes to the device before a sync may fail there: the next sync tells it, also to one who
+ * came later. */
 static void a_failed_write_back_is_told_by_the_sync(void)
 {
     struct disk_test test = disk_test_open(1);
