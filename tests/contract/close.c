@@ -116,9 +116,9 @@ static void op_of_the_last_callback_ends_first(struct contract *c)
     contract_raw_close(peer);
 }
 
-static struct contract *rebinding;
+static struct contract   *rebinding;
 static struct weir_handle rebound;
-static int rebind_result = 99;
+static int                rebind_result = 99;
 
 static void rebind_at_once(struct weir_handle *handle)
 {
@@ -166,6 +166,27 @@ static void port_is_free_each_time(struct contract *c)
                  0);
     }
     contract_close(c, &listener);
+}
+
+/* Nor does anything that the mechanism was asked for before hold what is closed: a wait for less,
+ * which one for more took the place of. */
+static void peer_sees_the_end_each_time(struct contract *c)
+{
+    struct weir_handle reader = {0}, writer = {0};
+    struct weir_op     recv = {0}, poll = {0};
+    char               byte;
+    for (unsigned lap = 0; lap < contract_count(1000); lap++) {
+        CHECK_EQ(weir_pipe(&reader, &writer, c->loop), 0);
+        weir_poll(&poll, &reader, 0, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        weir_recv(&recv, &reader, &byte, 1, 0, contract_done);
+        CHECK_EQ(weir_try_send(&writer, "x", 1, 0), 1);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        CHECK_EQ(weir_close_now(&reader), 0);
+        CHECK_EQ(weir_try_send(&writer, "x", 1, 0), WEIR_EPIPE);
+        contract_close(c, &writer);
+        CHECK_RESULT(&poll, WEIR_ECANCELED);
+    }
 }
 
 static void close_now_frees_before_it_returns(struct contract *c)
@@ -373,6 +394,7 @@ const struct contract_case contract_cases[] = {
     {"op_of_the_last_callback_ends_first", op_of_the_last_callback_ends_first, 0},
     {"rebind_after_close", rebind_after_close, 0},
     {"port_is_free_each_time", port_is_free_each_time, 0},
+    {"peer_sees_the_end_each_time", peer_sees_the_end_each_time, 0},
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
     {"close_now_after_close", close_now_after_close, 0},
