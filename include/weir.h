@@ -36,8 +36,10 @@
  *   WEIR_ENOTSUP says that this engine, platform or build of weir does not have the function.
  *
  *   Order. The ops of one direction (in: accept, recv, stream reads; out: connect, send, shutdown,
- *   stream writes) of one handle are done in the order they were started. The two directions, polls
- *   and file ops with an offset are independent of each other.
+ *   stream writes) of one handle are done, and told, in the order they were started; so are those
+ *   that are refused or have nothing to move. Only one that is asked to end while it waits for its
+ *   turn ends before it. The two directions, polls and file ops with an offset are independent of
+ *   each other.
  *
  *   Threads. Each function is marked: [loop] only on the loop's thread (that of the first
  *   weir_run(); before it, one thread at a time), [any] on any thread, [pure] touches no loop. A

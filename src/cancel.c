@@ -35,6 +35,7 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
         set_cause(op, cause);
         return 0;
     case OP_BEHIND:
+    case OP_DECIDED:
         op->in.holds |= HOLDS_NOTHING;
         loop_finish(loop, op, cause);
         return 0;
