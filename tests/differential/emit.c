@@ -51,11 +51,15 @@ static bool is_usual(const struct event *event)
     }
 }
 
-/* On a link that was torn, it depends who came first to which direction. */
+/* On a link that was torn, it depends who came first to which direction; and what raced may have
+ * ended before its turn. */
 static int lane_in_order(const struct run *run, const struct event *event)
 {
     int link = link_of(event->place);
-    return link >= 0 && run->links[link].torn && event->id ? LANE_ANY : event->lane;
+    if (!event->id)
+        return event->lane;
+    bool any = (link >= 0 && run->links[link].torn) || run->running[event->id].raced;
+    return any ? LANE_ANY : event->lane;
 }
 
 static const struct run *sorted_run; /* qsort has no argument for it */
@@ -112,10 +116,15 @@ static void emit_way(const struct run *run, int sender)
 {
     const struct way *way = &run->ways[sender];
     char              name[24];
-    if (!way->uncertain)
+    script_place_name(run->script, sender, name, sizeof name);
+    if (way->uncertain)
+        return;
+    if (way->cut)
+        trace_line(run->trace, "act %d: %d datagrams of %s are left", run->act, way->messages,
+                   name);
+    else
         trace_line(run->trace, "act %d: %zu bytes so far came from %s, hash %" PRIx64, run->act,
-                   way->received.count, script_place_name(run->script, sender, name, sizeof name),
-                   bytes_hash(way->received.data, way->received.count));
+                   way->received.count, name, bytes_hash(way->received.data, way->received.count));
 }
 
 void emit_act(struct run *run)
@@ -147,7 +156,7 @@ void emit_end(struct run *run)
              (way->received.count &&
               memcmp(way->sent.data, way->received.data, way->received.count))))
             trace_wrong(run->trace, "end: what came from %s is not what was sent", name);
-        if (!way->uncertain)
+        if (!way->uncertain && !way->cut)
             trace_line(run->trace, "end: from %s %zu bytes sent, %zu received, hash %" PRIx64, name,
                        way->sent.count, way->received.count,
                        bytes_hash(way->received.data, way->received.count));

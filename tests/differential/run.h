@@ -43,7 +43,8 @@ struct way {
     bool         connected; /* by a step, from this side */
     bool         ended;     /* nothing more will come from the sender */
     bool         lost;      /* something of it never arrived */
-    int          messages;  /* datagrams sent and not yet received */
+    bool         cut;      /* a datagram was taken by a receive that was too short, or as a whole */
+    int          messages; /* datagrams sent and not yet received */
     /* In this act: */
     bool     readable; /* at its beginning */
     unsigned sends, cancels;
@@ -57,8 +58,10 @@ struct place {
     bool               attached, closed; /* ever */
     bool               filling;          /* an op is to fill it */
     unsigned           live;             /* ops */
+    uint8_t            filler;           /* the accept that attached it, or is to */
     /* In this act: */
-    unsigned changes; /* of its readiness, or of its polls */
+    bool     attached_before; /* at its beginning */
+    unsigned changes;         /* of its readiness, or of its polls */
     bool     polled, polls_loose;
 };
 

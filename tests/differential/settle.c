@@ -34,7 +34,7 @@ static bool head_can_go_on(const struct run *run, const struct step *step)
         return world_descriptor(run, listener) < 0 || world_ready(run, listener, POLLIN);
     }
     if (!step_receives(step) && !step_sends(step))
-        return true;
+        return true; /* what is wrong, too */
     if (pipe && b == step_sends(step))
         return true; /* the wrong end */
     return world_descriptor(run, step->place) < 0 ||
@@ -161,6 +161,7 @@ void act_begin(struct run *run)
         way->some = way->ended_now = way->loose = false;
     }
     for (int i = 0; i < PLACES; i++) {
+        run->places[i].attached_before = run->places[i].attached;
         run->places[i].changes = 0;
         run->places[i].polled = run->places[i].polls_loose = false;
     }
@@ -280,8 +281,10 @@ static bool straighten(struct run *run)
             any |= tear(run, link);
     for (int place = 0; place < 2 * (int)run->script->link_count; place++) {
         struct way *way = &run->ways[place];
-        if (!way->loose && way_is_loose(run, place))
+        if (!way->loose && way_is_loose(run, place)) {
             way->loose = any = true;
+            way->cut |= run->script->links[place / 2] == LINK_UDP;
+        }
         if (way->loose) {
             any |= end_lane(run, place ^ 1, LANE_IN);
             world_drain(run, place);
