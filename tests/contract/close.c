@@ -239,6 +239,45 @@ static void close_now_with_data_in_flight(struct contract *c)
 }
 
 /* on_closed() of a close that is under way comes from the loop, not from weir_close_now(). */
+static struct {
+    struct weir_handle a, b;
+    struct weir_op     recv, other, poll, first, second;
+    int                peer;
+    char               bytes[2];
+} beside;
+
+static void beside_close(struct weir_op *op)
+{
+    (void)op;
+    contract_raw_send(beside.peer, "x", 1);
+    CHECK_EQ(weir_close_now(&beside.b), 0);
+}
+
+static void beside_poll(struct weir_op *op)
+{
+    weir_poll(&beside.poll, &beside.a, 0, 0, contract_done);
+    weir_nop(&beside.second, weir_op_loop(op), 0, beside_close);
+}
+
+/* What the mechanism says while a close waits for it is not lost on a handle whose interest has just
+ * grown, either. */
+static void close_now_beside_what_becomes_ready(struct contract *c)
+{
+    int other = contract_unix_peer(c, &beside.b);
+    beside.peer = contract_unix_peer(c, &beside.a);
+    weir_recv(&beside.recv, &beside.a, &beside.bytes[0], 1, 0, contract_done);
+    weir_recv(&beside.other, &beside.b, &beside.bytes[1], 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    weir_nop(&beside.first, c->loop, 0, beside_poll);
+    CHECK_EQ(contract_await(c, &beside.recv), 1);
+    CHECK_EQ(beside.bytes[0], 'x');
+    CHECK_RESULT(&beside.other, WEIR_ECANCELED);
+    CHECK_EQ(weir_cancel(&beside.poll), 0);
+    CHECK_EQ(contract_await(c, &beside.poll), WEIR_ECANCELED);
+    contract_raw_close(beside.peer);
+    contract_raw_close(other);
+}
+
 static void close_now_after_close(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0};
@@ -397,6 +436,7 @@ const struct contract_case contract_cases[] = {
     {"peer_sees_the_end_each_time", peer_sees_the_end_each_time, 0},
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
+    {"close_now_beside_what_becomes_ready", close_now_beside_what_becomes_ready, 0},
     {"close_now_after_close", close_now_after_close, 0},
     {"close_in_callback_ends_the_other_direction", close_in_callback_ends_the_other_direction, 0},
     {"free_handle_in_on_closed", free_handle_in_on_closed, 0},
