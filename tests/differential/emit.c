@@ -88,6 +88,8 @@ static void emit_event(const struct run *run, const struct event *event)
     const struct step *step = event->id ? run->running[event->id].step : NULL;
     const char        *name = script_place_name(run->script, event->place, place, sizeof place);
     bool               loose = is_loose(run, event);
+    if (event->lane == LANE_CLOSED && run->places[event->place].unsure)
+        return;
     if (event->lane == LANE_CLOSED) {
         trace_line(run->trace, "act %d: %s closed", run->act, name);
         if (event->result)
@@ -127,9 +129,21 @@ static void emit_way(const struct run *run, int sender)
                    way->received.count, name, bytes_hash(way->received.data, way->received.count));
 }
 
+/* An accept that raced may have had its connection, or not. */
+static void note_unsure(struct run *run)
+{
+    for (unsigned i = 0; i < run->event_count; i++) {
+        const struct event *event = &run->events[i];
+        if (event->id && run->running[event->id].step->what == WEIR_OP_ACCEPT &&
+            event->place != PLACE_NONE && is_loose(run, event))
+            run->places[event->place].unsure = true;
+    }
+}
+
 void emit_act(struct run *run)
 {
     sorted_run = run;
+    note_unsure(run);
     qsort(run->events, run->event_count, sizeof *run->events, compare_events);
     for (unsigned i = 0; i < run->event_count; i++)
         emit_event(run, &run->events[i]);
@@ -162,7 +176,7 @@ void emit_end(struct run *run)
                        bytes_hash(way->received.data, way->received.count));
     }
     for (int place = 0; place < PLACES; place++)
-        if (run->places[place].attached)
+        if (run->places[place].attached && !run->places[place].unsure)
             trace_line(run->trace, "end: %s is %s",
                        script_place_name(run->script, place, name, sizeof name),
                        weir_handle_kind_name(weir_handle_kind(&run->places[place].handle)));

@@ -45,6 +45,9 @@ struct way {
     bool         lost;      /* something of it never arrived */
     bool         cut;      /* a datagram was taken by a receive that was too short, or as a whole */
     int          messages; /* datagrams sent and not yet received */
+    bool         stuffed;  /* and not all of it was received */
+    bool         tight;    /* so, and more was sent or received: there may be room for some bytes,
+                               and no poll tells */
     /* In this act: */
     bool     readable; /* at its beginning */
     unsigned sends, cancels;
@@ -59,6 +62,7 @@ struct place {
     bool               filling;          /* an op is to fill it */
     unsigned           live;             /* ops */
     uint8_t            filler;           /* the accept that attached it, or is to */
+    bool               unsure;           /* that one raced: attached or not, it is used no more */
     /* In this act: */
     bool     attached_before; /* at its beginning */
     unsigned changes;         /* of its readiness, or of its polls */

@@ -37,6 +37,8 @@ static bool head_can_go_on(const struct run *run, const struct step *step)
         return true; /* what is wrong, too */
     if (pipe && b == step_sends(step))
         return true; /* the wrong end */
+    if (step_sends(step) && run->ways[step->place].ended)
+        return true; /* behind a shutdown: there need be no room to be told so */
     return world_descriptor(run, step->place) < 0 ||
            world_ready(run, step->place, step_sends(step) ? POLLOUT : POLLIN | POLLRDHUP);
 }
@@ -158,6 +160,8 @@ void act_begin(struct run *run)
         struct way *way = &run->ways[i];
         way->readable = world_ready(run, i ^ 1, POLLIN | POLLRDHUP) != 0;
         way->sends = way->cancels = way->bytes = 0;
+        if (way->sent.count == way->received.count && !run->places[i].live)
+            way->stuffed = way->tight = false;
         way->some = way->ended_now = way->loose = false;
     }
     for (int i = 0; i < PLACES; i++) {

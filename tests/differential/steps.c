@@ -123,6 +123,7 @@ static void try_transfer(struct run *run, const struct step *step)
     struct way *way = &run->ways[step->what == STEP_TRY_SEND ? step->place : step->place ^ 1];
     size_t      length = step_length(step);
     int64_t     result;
+    way->tight |= way->stuffed;
     memset(data, 't', sizeof data);
     if (step->what == STEP_TRY_SEND)
         result = weir_try_send(handle, data, length, 0);
@@ -166,6 +167,8 @@ static void take_plain(struct run *run, const struct step *step)
     case STEP_STUFF:
         world_stuff(run, step->place);
         run->ways[step->place].sends += 2;
+        run->ways[step->place].tight |= has_live(run, step->place ^ 1, LANE_IN);
+        run->ways[step->place].stuffed = true;
         note_change(run, step->place ^ 1);
         break;
     default:
@@ -201,7 +204,9 @@ static bool can_be_taken(const struct run *run, const struct step *step)
     if (step->place == PLACE_NONE || step->what == STEP_CANCEL || step->what == STEP_DEADLINE)
         return true;
     const struct place *place = &run->places[step->place];
-    if (may_meet_an_accept(run, step))
+    if (place->unsure || may_meet_an_accept(run, step))
+        return false;
+    if (step_sends(step) && place_is_link(step->place) && run->ways[step->place].tight)
         return false;
     if (step->what == WEIR_OP_OPEN)
         return weir_handle_kind(&place->handle) == WEIR_HANDLE_NONE && !place->filling;
@@ -248,7 +253,10 @@ static void note_start(struct run *run, const struct step *step)
     if (step_sends(step)) {
         run->ways[step->place].sends++;
         run->ways[step->place].bytes += step_length(step);
+        run->ways[step->place].tight |= run->ways[step->place].stuffed;
     }
+    if (step_receives(step))
+        run->ways[step->place ^ 1].tight |= run->ways[step->place ^ 1].stuffed;
     if (step_sends(step) || step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
         note_change(run, step->place ^ 1);
     if (step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
