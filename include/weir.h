@@ -841,7 +841,8 @@ WEIR_API void weir_deadline_at(struct weir_op *op, uint64_t t_ns);
 
 /* Asks an op to end; it still ends once, by done(), later. 0 when it will; WEIR_EBUSY when a worker
  * runs its call, which cannot be interrupted: it ends when that does, with its true result;
- * WEIR_ENOENT when it is not live or has already ended and only its done() is to come. */
+ * WEIR_ENOENT when it was never started, or has already ended, also when only its done() is to
+ * come. */
 WEIR_API int weir_cancel(struct weir_op *op);
 
 /* Cancels every op of the handle, newest first. The number asked, or WEIR_EBADF. */

@@ -27,7 +27,7 @@ enum op_state {
     OP_COPYING,   /* a copy: a poll of weir's own, or its turn at the source, is to come first */
     OP_HARVESTED, /* the mechanism told something of it; whether it ends is not concluded yet */
     OP_SETTLED,   /* its result is final; done() is to come */
-    OP_ENDED      /* the caller's again */
+    OP_ENDED      /* the caller's again; in.due_ns is the generation of its loop */
 };
 
 static inline bool op_is_live(const struct weir_op *op)

@@ -281,6 +281,7 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
     if (op->kind == WEIR_OP_COPY)
         copy_end(loop, op);
     op->state = OP_ENDED;
+    op->in.due_ns = loop->generation;
     loop->pending--;
     if (op->flags & WEIR_BACKGROUND)
         loop->pending_background--;

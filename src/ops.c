@@ -93,6 +93,7 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
     if (loop->generation != os_fork_generation()) {
         op->result = WEIR_EPERM;
         op->state = OP_ENDED;
+        op->in.due_ns = loop->generation;
         return false;
     }
     if (op_is_live(op))
@@ -201,6 +202,7 @@ void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done)
     if (loop->generation != os_fork_generation()) {
         op->result = WEIR_EPERM;
         op->state = OP_ENDED;
+        op->in.due_ns = loop->generation;
         return;
     }
     if (op_is_live(op))
