@@ -153,7 +153,7 @@ static struct aio_request *take_poll(struct weir_loop *loop, struct aio *a, int 
     return NULL;
 }
 
-/* ---- Overtaken: the handle has no use for them, but the kernel holds its file until they end ----- */
+/* ---- Overtaken: the kernel holds the file until they end, too -------------------------------- */
 
 static void overtake(struct aio_context *context, struct aio_request *request)
 {

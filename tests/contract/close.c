@@ -259,8 +259,8 @@ static void beside_poll(struct weir_op *op)
     weir_nop(&beside.second, weir_op_loop(op), 0, beside_close);
 }
 
-/* What the mechanism says while a close waits for it is not lost on a handle whose interest has just
- * grown, either. */
+/* What the mechanism says while a close waits for it is not lost on a handle whose interest has
+ * just grown, either. */
 static void close_now_beside_what_becomes_ready(struct contract *c)
 {
     int other = contract_unix_peer(c, &beside.b);

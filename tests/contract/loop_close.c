@@ -313,8 +313,8 @@ static void nothing_is_attached_while_closing(struct contract *c)
     CHECK_RESULT(&work.op, 4711);
 }
 
-/* The mechanism fails while a worker is awaited: that is told, and the loop can be closed when there
- * is nothing to wait for. */
+/* The mechanism fails while a worker is awaited: that is told, and the loop can be closed when
+ * there is nothing to wait for. */
 static void failed_wait_is_told_by_the_close(struct contract *c)
 {
     struct held_work work = {.op = {.user = &work}};

@@ -160,7 +160,7 @@ void act_begin(struct run *run)
         struct way *way = &run->ways[i];
         way->readable = world_ready(run, i ^ 1, POLLIN | POLLRDHUP) != 0;
         way->sends = way->cancels = way->bytes = 0;
-        if (way->sent.count == way->received.count && !run->places[i].live)
+        if (!way->uncertain && way->sent.count == way->received.count && !run->places[i].live)
             way->stuffed = way->tight = false;
         way->some = way->ended_now = way->loose = false;
     }
