@@ -82,13 +82,21 @@ static int compare_events(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
+/* Two closes met: of a handle that weir_close_now() closed first nothing is told. */
+static bool was_closed_twice(const struct run *run, const struct event *event)
+{
+    int link = link_of(event->place);
+    return link >= 0 && run->links[link].torn && run->links[link].closes > 1;
+}
+
 static void emit_event(const struct run *run, const struct event *event)
 {
     char               place[24], result[40], error[40] = "";
     const struct step *step = event->id ? run->running[event->id].step : NULL;
     const char        *name = script_place_name(run->script, event->place, place, sizeof place);
     bool               loose = is_loose(run, event);
-    if (event->lane == LANE_CLOSED && run->places[event->place].unsure)
+    if (event->lane == LANE_CLOSED &&
+        (run->places[event->place].unsure || was_closed_twice(run, event)))
         return;
     if (event->lane == LANE_CLOSED) {
         trace_line(run->trace, "act %d: %s closed", run->act, name);

@@ -224,7 +224,9 @@ static bool polls_are_loose(const struct run *run, int place)
     unsigned          most = run->places[place].polled ? 0 : 1;
     if (!has_any(run, place, is_poll))
         return false;
-    /* A receive that waits may have taken what the poll was to tell of. */
+    /* A receive that waits may have taken what the poll was to tell of, or a send the room. */
+    if (run->ways[place].stuffed && has_any(run, place, step_sends))
+        return true;
     return run->places[place].changes > most ||
            ((way->readable || way->sends || way->ended_now) && has_any(run, place, step_receives));
 }
