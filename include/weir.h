@@ -36,8 +36,10 @@
  *   WEIR_ENOTSUP says that this engine, platform or build of weir does not have the function.
  *
  *   Order. The ops of one direction (in: accept, recv, stream reads; out: connect, send, shutdown,
- *   stream writes) of one handle are done in the order they were started. The two directions, polls
- *   and file ops with an offset are independent of each other.
+ *   stream writes) of one handle are done, and told, in the order they were started; so are those
+ *   that are refused or have nothing to move. Only one that is asked to end while it waits for its
+ *   turn ends before it. The two directions, polls and file ops with an offset are independent of
+ *   each other.
  *
  *   Threads. Each function is marked: [loop] only on the loop's thread (that of the first
  *   weir_run(); before it, one thread at a time), [any] on any thread, [pure] touches no loop. A
@@ -839,7 +841,8 @@ WEIR_API void weir_deadline_at(struct weir_op *op, uint64_t t_ns);
 
 /* Asks an op to end; it still ends once, by done(), later. 0 when it will; WEIR_EBUSY when a worker
  * runs its call, which cannot be interrupted: it ends when that does, with its true result;
- * WEIR_ENOENT when it is not live or has already ended and only its done() is to come. */
+ * WEIR_ENOENT when it was never started, or has already ended, also when only its done() is to
+ * come. */
 WEIR_API int weir_cancel(struct weir_op *op);
 
 /* Cancels every op of the handle, newest first. The number asked, or WEIR_EBADF. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cancel.c - asking ops to end: by the caller, by a deadline, by a close; and the timers. */
 #include "engine.h"
+#include "os/os.h"
 
 /* Whether what was harvested is its end, whatever is asked now. */
 static bool surely_ends(const struct weir_op *op)
@@ -35,6 +36,7 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
         set_cause(op, cause);
         return 0;
     case OP_BEHIND:
+    case OP_DECIDED:
         op->in.holds |= HOLDS_NOTHING;
         loop_finish(loop, op, cause);
         return 0;
@@ -85,6 +87,8 @@ int op_cancel(struct weir_loop *loop, struct weir_op *op, int cause)
 
 int weir_cancel(struct weir_op *op)
 {
+    if (op->state == OP_ENDED && op->in.due_ns != os_fork_generation())
+        return WEIR_EPERM; /* its loop, which may be gone, was not opened in this process */
     if (!op_is_live(op))
         return WEIR_ENOENT;
     struct weir_loop *loop = op->handle->loop;

@@ -123,17 +123,17 @@ static void enter_source(struct copy *copy)
 void weir_copy(struct weir_op *op, struct weir_handle *handle, struct weir_copy_range *range,
                unsigned flags, weir_done *done)
 {
-    if (!op_begin(op, WEIR_OP_COPY, handle, flags, WEIR_BACKGROUND, done))
+    if (!op_begin(op, WEIR_OP_COPY, handle, flags, FLAGS_LATER, done))
         return;
-    struct weir_loop *loop = handle->loop;
-    int               error = check(handle, range);
+    op->in.arg.copy.range = range;
+    int error = (flags & ~WEIR_BACKGROUND) ? WEIR_EINVAL : check(handle, range);
     if (error || !range->length) {
-        loop_finish(loop, op, error);
+        op_decide(op, error);
         return;
     }
-    struct copy *copy = copy_take(loop);
+    struct copy *copy = copy_take(handle->loop);
     if (!copy) {
-        loop_finish(loop, op, WEIR_ENOMEM);
+        op_decide(op, WEIR_ENOMEM);
         return;
     }
     copy->op = op;
@@ -141,7 +141,6 @@ void weir_copy(struct weir_op *op, struct weir_handle *handle, struct weir_copy_
     copy->from_offset = range->from_offset;
     copy->to_offset = range->to_offset;
     copy->left = range->length;
-    op->in.arg.copy.range = range;
     op->in.arg.copy.record = copy;
     enter_source(copy);
     op_submit(op);

@@ -19,6 +19,7 @@ enum op_state {
     OP_POSTED,    /* on loop->posted, by any thread */
     OP_ASKED,     /* on loop->asked: given to the engine in the next round */
     OP_BEHIND,    /* in its handle's ring, behind another op of its direction */
+    OP_DECIDED,   /* the same, and its result is known: it is settled when its turn comes */
     OP_TIMED,     /* a timer: nothing but its time in the heap ends it */
     OP_GIVEN,     /* the engine has it: it waits for readiness, or the kernel works on it */
     OP_OFFLOADED, /* in a lane: queued, or a worker is in its call and owns its buffers */
@@ -26,7 +27,7 @@ enum op_state {
     OP_COPYING,   /* a copy: a poll of weir's own, or its turn at the source, is to come first */
     OP_HARVESTED, /* the mechanism told something of it; whether it ends is not concluded yet */
     OP_SETTLED,   /* its result is final; done() is to come */
-    OP_ENDED      /* the caller's again */
+    OP_ENDED      /* the caller's again; in.due_ns is the generation of its loop */
 };
 
 static inline bool op_is_live(const struct weir_op *op)
@@ -37,6 +38,9 @@ static inline bool op_is_live(const struct weir_op *op)
 /* op->in.holds: the direction that the op has its turn in, WEIR_IN or WEIR_OUT, or 0; with
  * HOLDS_NOTHING when it was cancelled before its turn came. */
 #define HOLDS_NOTHING 0x80u
+
+/* For op_begin(): the caller looks at the flags itself, when the direction is known. */
+#define FLAGS_LATER (~0u)
 
 /* op->told: not the caller's op, but a part of one, in the record of a copy. */
 #define OP_OWN 0x80000000u
@@ -405,6 +409,7 @@ void     signal_finish(struct weir_loop *loop);
 bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
               unsigned flags, unsigned allowed, weir_done *done);
 void op_submit(struct weir_op *op);
+void op_decide(struct weir_op *op, int64_t result);
 int  op_cancel(struct weir_loop *loop, struct weir_op *op, int cause);
 
 /* kind NONE: find out. 0 or WEIR_E*, and the handle as zeroed; the descriptor is not closed. */

@@ -236,10 +236,12 @@ void loop_release(struct weir_loop *loop, struct weir_handle *handle, uint8_t di
     struct weir_op *head = direction == WEIR_IN ? handle->in.ops_in : handle->in.ops_out;
     handle->in.busy &= (uint8_t)~direction;
     for (struct weir_op *op = head; op; op = ring_after(head, op)) {
-        if (op->state != OP_BEHIND)
+        if (op->state != OP_BEHIND && op->state != OP_DECIDED)
             continue;
         handle->in.busy |= direction;
-        if (op->told & OP_OWN)
+        if (op->state == OP_DECIDED)
+            loop_finish(loop, op, op->result);
+        else if (op->told & OP_OWN)
             copy_turn(loop, op);
         else
             loop_ask(loop, op);
@@ -279,6 +281,7 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
     if (op->kind == WEIR_OP_COPY)
         copy_end(loop, op);
     op->state = OP_ENDED;
+    op->in.due_ns = loop->generation;
     loop->pending--;
     if (op->flags & WEIR_BACKGROUND)
         loop->pending_background--;

@@ -9,7 +9,7 @@ static void end_unsupported(struct weir_op *op, enum weir_op_kind kind, struct w
                             unsigned flags, weir_done *done)
 {
     if (op_begin(op, kind, handle, flags, flags, done))
-        loop_finish(handle->loop, op, WEIR_ENOTSUP);
+        op_decide(op, WEIR_ENOTSUP);
 }
 
 /* ---- Pools ----------------------------------------------------------------------------------- */

@@ -588,8 +588,8 @@ static void sleep_in_outer_loop(struct weir_loop *loop)
         ready_flush(loop);
     else if (loop->thread) /* nothing was started before the first run, whose thread it is */
         loop->engine->wait(loop, 0);
-    if (atomic_exchange(&loop->wake, ASLEEP) == TOLD || atomic_load(&loop->posted) ||
-        atomic_load(&loop->worked))
+    if (atomic_exchange(&loop->wake, ASLEEP) == TOLD || loop->ready.first ||
+        atomic_load(&loop->posted) || atomic_load(&loop->worked))
         weir_wake(loop);
 }
 

@@ -63,9 +63,9 @@ static void start(struct weir_op *op, enum weir_op_kind kind, struct weir_handle
     else if (!error && batch && handle->in.kind != WEIR_HANDLE_DATAGRAM)
         error = WEIR_EOPNOTSUPP;
     if (error)
-        loop_finish(handle->loop, op, error);
+        op_decide(op, error);
     else if (handle->in.kind == WEIR_HANDLE_STREAM && is_empty(messages))
-        loop_finish(handle->loop, op, 0); /* no byte of a stream carries anything */
+        op_decide(op, 0); /* no byte of a stream carries anything */
     else
         op_submit(op);
 }

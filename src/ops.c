@@ -25,7 +25,7 @@ static uint64_t offset_of(const struct weir_op *op)
     case WEIR_OP_WRITE:
         return op->in.arg.transfer.offset;
     case WEIR_OP_COPY:
-        return copy_of(op)->to_offset;
+        return op->in.arg.copy.range ? op->in.arg.copy.range->to_offset : 0;
     default:
         return op->in.arg.vector.offset;
     }
@@ -53,7 +53,37 @@ void loop_doom(const struct weir_op *op, const char *call, const char *sentence)
     abort();
 }
 
-/* The op becomes the loop's. False when it has ended already, or will without an attempt. */
+/* Into the ring of its direction, which is returned; 0 when it has none. */
+static uint8_t take_direction(struct weir_op *op)
+{
+    struct weir_handle *handle = op->handle;
+    enum order          order = order_of(op);
+    if (order == ORDER_ANY)
+        return 0;
+    op->in.holds = order == ORDER_IN ? WEIR_IN : WEIR_OUT;
+    if (op->in.holds == WEIR_OUT) {
+        ring_remove(&handle->in.ops_in, op);
+        ring_push(&handle->in.ops_out, op);
+    }
+    return op->in.holds;
+}
+
+/* Ends without an attempt, but not before the ops of its direction that were started before. */
+void op_decide(struct weir_op *op, int64_t result)
+{
+    struct weir_handle *handle = op->handle;
+    uint8_t             direction = take_direction(op);
+    if (handle->in.busy & direction) {
+        op->state = OP_DECIDED;
+        op->result = result;
+        return;
+    }
+    handle->in.busy |= direction;
+    loop_finish(handle->loop, op, result);
+}
+
+/* The op becomes the loop's. False when it has ended already, or will without an attempt. Where the
+ * arguments decide on the direction, the caller allows every flag, and looks at them later. */
 bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
               unsigned flags, unsigned allowed, weir_done *done)
 {
@@ -63,6 +93,7 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
     if (loop->generation != os_fork_generation()) {
         op->result = WEIR_EPERM;
         op->state = OP_ENDED;
+        op->in.due_ns = loop->generation;
         return false;
     }
     if (op_is_live(op))
@@ -83,9 +114,9 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
     if (loop->shutting || (handle->in.flags & HANDLE_CLOSING))
         loop_finish(loop, op, WEIR_ECANCELED);
     else if (flags & ~allowed)
-        loop_finish(loop, op, WEIR_EINVAL);
+        op_decide(op, WEIR_EINVAL);
     else if (!done && (flags & (WEIR_MULTISHOT | WEIR_LEVEL | WEIR_EDGE)))
-        loop_finish(loop, op, WEIR_EINVAL);
+        op_decide(op, WEIR_EINVAL);
     else if (handle->in.kind == WEIR_HANDLE_NONE && handle != &loop->none)
         loop_finish(loop, op, WEIR_EBADF);
     else
@@ -97,17 +128,7 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
 void op_submit(struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    enum order          order = order_of(op);
-    if (order == ORDER_ANY) {
-        loop_ask(handle->loop, op);
-        return;
-    }
-    uint8_t direction = order == ORDER_IN ? WEIR_IN : WEIR_OUT;
-    if (direction == WEIR_OUT) {
-        ring_remove(&handle->in.ops_in, op);
-        ring_push(&handle->in.ops_out, op);
-    }
-    op->in.holds = direction;
+    uint8_t             direction = take_direction(op);
     if (handle->in.busy & direction) {
         op->state = OP_BEHIND;
         return;
@@ -181,6 +202,7 @@ void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done)
     if (loop->generation != os_fork_generation()) {
         op->result = WEIR_EPERM;
         op->state = OP_ENDED;
+        op->in.due_ns = loop->generation;
         return;
     }
     if (op_is_live(op))
@@ -226,9 +248,9 @@ void weir_accept(struct weir_op *op, struct weir_handle *listener, struct weir_h
         return;
     op->in.arg.accepted = accepted;
     if (flags & WEIR_MULTISHOT)
-        loop_finish(listener->loop, op, accepted ? WEIR_EINVAL : WEIR_ENOTSUP);
+        op_decide(op, accepted ? WEIR_EINVAL : WEIR_ENOTSUP);
     else if (!accepted)
-        loop_finish(listener->loop, op, WEIR_EINVAL);
+        op_decide(op, WEIR_EINVAL);
     else if (accepted->in.kind != WEIR_HANDLE_NONE || (accepted->in.flags & HANDLE_OPENING))
         loop_doom(op, "accept", "the handle to be filled is in use");
     else
@@ -243,31 +265,39 @@ void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *ad
     op->in.arg.address.data = address;
     op->in.arg.address.length = address_length;
     if (!address || address_length > sizeof((struct weir_address *)0)->data)
-        loop_finish(handle->loop, op, WEIR_EINVAL);
+        op_decide(op, WEIR_EINVAL);
     else
         op_submit(op);
 }
 
-/* Every transfer of one piece: an offset means a place in a file, and needs one that has places. */
+/* An offset means a place in a file, and needs a handle that has places. 0 or WEIR_E*. */
+static int check_place(const struct weir_handle *handle, unsigned flags, uint64_t offset,
+                       uint64_t offset_most)
+{
+    if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
+        return WEIR_ENOTSUP;
+    if (offset == WEIR_STREAM)
+        return 0;
+    if (offset > offset_most)
+        return WEIR_EINVAL;
+    return handle_has_offsets(handle) ? 0 : WEIR_ESPIPE;
+}
+
+/* Every transfer of one piece. */
 static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
                      void *data, size_t length, uint64_t offset, unsigned flags, unsigned allowed,
                      weir_done *done)
 {
-    if (!op_begin(op, kind, handle, flags, allowed, done))
+    if (!op_begin(op, kind, handle, flags, FLAGS_LATER, done))
         return;
     op->in.arg.transfer.data = data;
     op->in.arg.transfer.length = length;
     op->in.arg.transfer.offset = offset;
-    if ((!data && length) || length > INT64_MAX)
-        loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
-        loop_finish(handle->loop, op, WEIR_ENOTSUP);
-    else if (offset != WEIR_STREAM && offset > INT64_MAX - (uint64_t)length)
-        loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
-        loop_finish(handle->loop, op, WEIR_ESPIPE);
-    else if (!length && handle->in.kind != WEIR_HANDLE_DATAGRAM)
-        loop_finish(handle->loop, op, 0);
+    bool wrong = (flags & ~allowed) || (!data && length) || length > INT64_MAX;
+    int  error = wrong ? WEIR_EINVAL
+                       : check_place(handle, flags, offset, INT64_MAX - (uint64_t)length);
+    if (error || (!length && handle->in.kind != WEIR_HANDLE_DATAGRAM))
+        op_decide(op, error);
     else
         op_submit(op);
 }
@@ -283,23 +313,18 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
                             const struct weir_buf *buffers, size_t count, uint64_t offset,
                             unsigned flags, unsigned allowed, weir_done *done)
 {
-    if (!op_begin(op, kind, handle, flags, allowed, done))
+    if (!op_begin(op, kind, handle, flags, FLAGS_LATER, done))
         return;
     op->in.arg.vector.buffers = buffers;
     op->in.arg.vector.count = count;
     op->in.arg.vector.offset = offset;
-    if (!buffers && count)
-        loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
-        loop_finish(handle->loop, op, WEIR_ENOTSUP);
-    else if (offset != WEIR_STREAM && offset > INT64_MAX)
-        loop_finish(handle->loop, op, WEIR_EINVAL);
-    else if (offset != WEIR_STREAM && !handle_has_offsets(handle))
-        loop_finish(handle->loop, op, WEIR_ESPIPE);
-    else if (count > PIECES_MAX && handle->in.kind == WEIR_HANDLE_DATAGRAM)
-        loop_finish(handle->loop, op, WEIR_EMSGSIZE); /* a datagram is not moved in parts */
-    else if (is_empty(buffers, count) && handle->in.kind != WEIR_HANDLE_DATAGRAM)
-        loop_finish(handle->loop, op, 0);
+    bool datagram = handle->in.kind == WEIR_HANDLE_DATAGRAM;
+    bool wrong = (flags & ~allowed) || (!buffers && count);
+    int  error = wrong ? WEIR_EINVAL : check_place(handle, flags, offset, INT64_MAX);
+    if (!error && datagram && count > PIECES_MAX)
+        error = WEIR_EMSGSIZE; /* a datagram is not moved in parts */
+    if (error || (!datagram && is_empty(buffers, count)))
+        op_decide(op, error);
     else
         op_submit(op);
 }

@@ -304,6 +304,12 @@ void ready_flush(struct weir_loop *loop)
             handle_op_left(loop, handle);
             continue;
         }
+        if (handle->in.hint & (TOLD_IN | TOLD_OUT | TOLD_HUP | TOLD_ERR | TOLD_RDHUP)) {
+            /* Told since, by a wait in the middle of a turn: the attempts come first. */
+            handle->in.flags |= HANDLE_LISTED;
+            handles_push(&loop->ready, handle);
+            continue;
+        }
         if (handle->in.want == handle->in.armed)
             continue;
         loop->stats.changes++;

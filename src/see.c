@@ -60,6 +60,8 @@ static const char *state_text(const struct weir_op *op)
         return "to be started";
     case OP_BEHIND:
         return "behind another op of its direction";
+    case OP_DECIDED:
+        return "decided, behind another op of its direction";
     case OP_TIMED:
         return "until its time";
     case OP_GIVEN:

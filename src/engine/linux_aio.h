@@ -18,9 +18,10 @@ struct aio_ring; /* the kernel's, linux_aio_context.c */
 
 enum aio_state {
     AIO_FREE,
-    AIO_QUEUED,  /* to be submitted before the next wait */
-    AIO_RUNNING, /* the kernel has it */
-    AIO_LEFT     /* the kernel has it, and was asked to end it: its event is told to nobody */
+    AIO_QUEUED,   /* to be submitted before the next wait */
+    AIO_RUNNING,  /* the kernel has it */
+    AIO_LEFT,     /* the kernel has it, and was asked to end it: its event is told to nobody */
+    AIO_OVERTAKEN /* the same of a handle that lives on: in context->overtaken */
 };
 
 /* The kernel gives its address back with the event, and finds by it what is to be cancelled: it
@@ -32,8 +33,9 @@ struct aio_request {
         struct weir_op     *op;     /* of file I/O */
         struct aio_request *next;   /* free */
     } of;
-    uint32_t place; /* in the queue */
-    uint8_t  state;
+    struct aio_request *next, *previous; /* overtaken */
+    uint32_t            place;           /* in the queue */
+    uint8_t             state;
 };
 
 /* One io_setup(). There is a request for each place that it was asked for, so that the kernel never
@@ -45,7 +47,8 @@ struct aio_context {
     size_t mapped; /* bytes of the ring; 0 where it is not known */
     struct aio_request *requests; /* owned */
     struct aio_request *free;     /* given back */
-    struct iocb       **queue;    /* owned; to be submitted */
+    struct aio_request *overtaken;
+    struct iocb       **queue; /* owned; to be submitted */
     uint32_t            room, used, queued, running;
 };
 

@@ -153,6 +153,43 @@ static struct aio_request *take_poll(struct weir_loop *loop, struct aio *a, int 
     return NULL;
 }
 
+/* ---- Overtaken: the kernel holds the file until they end, too -------------------------------- */
+
+static void overtake(struct aio_context *context, struct aio_request *request)
+{
+    request->state = AIO_OVERTAKEN;
+    request->previous = NULL;
+    request->next = context->overtaken;
+    if (request->next)
+        request->next->previous = request;
+    context->overtaken = request;
+}
+
+static void forget_overtaken(struct aio_context *context, struct aio_request *request)
+{
+    if (request->next)
+        request->next->previous = request->previous;
+    if (request->previous)
+        request->previous->next = request->next;
+    else
+        context->overtaken = request->next;
+}
+
+/* The context that has one of the descriptor, or NULL. */
+static struct aio_context *find_overtaken(struct aio *a, int descriptor)
+{
+    for (int i = 0; i < a->poll_contexts; i++) {
+        const struct aio_request *request = a->polls[i].overtaken;
+        while (request && request->iocb.aio_fildes != (uint32_t)descriptor)
+            request = request->next;
+        if (request)
+            return &a->polls[i];
+    }
+    return NULL;
+}
+
+/* ---- Leaving a poll -------------------------------------------------------------------------- */
+
 /* Asks the poll to end. It is not the handle's any more; but `closing` ones are kept in mind, since
  * the kernel holds the file, and with it the port, until the event came. */
 static void leave_poll(struct aio *a, struct weir_handle *handle, bool closing)
@@ -173,6 +210,8 @@ static void leave_poll(struct aio *a, struct weir_handle *handle, bool closing)
         return;
     request->of.handle = NULL;
     handle->in.slot = -1;
+    if (!error)
+        overtake(context, request);
 }
 
 /* The kernel may ask a file for its readiness on a thread of its own, later: one that answers for
@@ -243,6 +282,8 @@ static void tell_poll(struct weir_loop *loop, struct aio_context *context,
     struct aio_request *request = (struct aio_request *)(uintptr_t)event->data;
     struct weir_handle *handle = request->of.handle;
     bool                left = request->state == AIO_LEFT;
+    if (request->state == AIO_OVERTAKEN)
+        forget_overtaken(context, request);
     context->running--;
     aio_give(context, request);
     if (!handle)
@@ -306,6 +347,11 @@ void aio_forget(struct weir_loop *loop, struct weir_handle *handle)
         handle->in.slot = -1;
     }
     handle->in.slot = -1;
+    for (struct aio_context *at; (at = find_overtaken(a, handle->in.descriptor));) {
+        a->stale = true;
+        if (harvest_polls(loop, at, true) < 0)
+            break;
+    }
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */

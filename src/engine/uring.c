@@ -322,6 +322,15 @@ static int result_of(const struct io_uring_cqe *cqe)
     return cqe->res <= -512 && cqe->res >= -516 ? -EINTR : cqe->res;
 }
 
+/* What waits for room on a unix stream whose peer sends no more is a call of a kernel's thread that
+ * blocks (io_uring's polls cannot leave POLLRDHUP out), and such a call is told of a peer that went
+ * with bytes unread by ECONNRESET; one that does not block, by EPIPE. Linux 6.18. */
+static bool is_reset_of_unix(const struct weir_op *op, int64_t result)
+{
+    return result == WEIR_ECONNRESET && op->in.holds == WEIR_OUT &&
+           op->handle->in.kind == WEIR_HANDLE_STREAM && (op->handle->in.flags & HANDLE_UNIX);
+}
+
 static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
 {
     if (op->kind == WEIR_OP_POLL) {
@@ -330,7 +339,10 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
     }
     int64_t result = result_of(cqe);
     bool    transfer = op_reads(op) || op_writes(op);
-    if (result == WEIR_EAGAIN && (transfer || is_message(op)) && !op->in.cause) {
+    bool    again = result == WEIR_EAGAIN && (transfer || is_message(op));
+    if (again && op->in.cause) {
+        result = op->in.cause; /* what waits in a kernel's thread says so when it is interrupted */
+    } else if (again) {
         /* Somebody set O_NONBLOCK after it was attached. */
         op->handle->in.flags |= HANDLE_NONBLOCK;
         loop_ask(loop, op);
@@ -342,6 +354,8 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
         return;
     }
     op->served = WEIR_SERVED_KERNEL;
+    if (is_reset_of_unix(op, result))
+        result = WEIR_EPIPE;
     if (is_message(op))
         posix_message_told(op, result);
     else if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))

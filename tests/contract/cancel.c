@@ -208,6 +208,28 @@ static void each_kind_without_a_handle(struct contract *c)
     }
 }
 
+/* Each look-up that was still queued ends as it was asked to; one that a worker had, with what it
+ * found. The newest are asked first, and there are more than workers. */
+static void each_kind_of_lookup(struct contract *c)
+{
+    enum { LOOKUPS = 64 };
+    static struct weir_lookup  lookups[LOOKUPS];
+    static struct weir_address found[LOOKUPS];
+    static struct weir_op      ops[LOOKUPS];
+    int                        answers[LOOKUPS];
+    for (int i = 0; i < LOOKUPS; i++) {
+        lookups[i] = (struct weir_lookup){.host = "127.0.0.1", .addresses = &found[i], .room = 1};
+        weir_resolve(&ops[i], c->loop, &lookups[i], 0, contract_done);
+    }
+    for (int i = LOOKUPS; i-- > 0;)
+        answers[i] = weir_cancel(&ops[i]);
+    contract_run(c);
+    for (int i = 0; i < LOOKUPS; i++) {
+        CHECK(answers[i] == 0 || answers[i] == WEIR_EBUSY);
+        CHECK_RESULT(&ops[i], answers[i] == 0 ? WEIR_ECANCELED : 1);
+    }
+}
+
 static void each_kind_of_poll(struct contract *c)
 {
     static const unsigned modes[] = {0, WEIR_ONESHOT, WEIR_LEVEL, WEIR_EDGE};
@@ -253,6 +275,7 @@ static void pending_each_kind(struct contract *c)
     each_kind_of_message(c);
     each_kind_of_connecting(c);
     each_kind_without_a_handle(c);
+    each_kind_of_lookup(c);
     each_kind_of_poll(c);
     each_kind_of_copy(c);
 }

@@ -116,9 +116,9 @@ static void op_of_the_last_callback_ends_first(struct contract *c)
     contract_raw_close(peer);
 }
 
-static struct contract *rebinding;
+static struct contract   *rebinding;
 static struct weir_handle rebound;
-static int rebind_result = 99;
+static int                rebind_result = 99;
 
 static void rebind_at_once(struct weir_handle *handle)
 {
@@ -166,6 +166,27 @@ static void port_is_free_each_time(struct contract *c)
                  0);
     }
     contract_close(c, &listener);
+}
+
+/* Nor does anything that the mechanism was asked for before hold what is closed: a wait for less,
+ * which one for more took the place of. */
+static void peer_sees_the_end_each_time(struct contract *c)
+{
+    struct weir_handle reader = {0}, writer = {0};
+    struct weir_op     recv = {0}, poll = {0};
+    char               byte;
+    for (unsigned lap = 0; lap < contract_count(1000); lap++) {
+        CHECK_EQ(weir_pipe(&reader, &writer, c->loop), 0);
+        weir_poll(&poll, &reader, 0, 0, contract_done);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        weir_recv(&recv, &reader, &byte, 1, 0, contract_done);
+        CHECK_EQ(weir_try_send(&writer, "x", 1, 0), 1);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        CHECK_EQ(weir_close_now(&reader), 0);
+        CHECK_EQ(weir_try_send(&writer, "x", 1, 0), WEIR_EPIPE);
+        contract_close(c, &writer);
+        CHECK_RESULT(&poll, WEIR_ECANCELED);
+    }
 }
 
 static void close_now_frees_before_it_returns(struct contract *c)
@@ -218,6 +239,45 @@ static void close_now_with_data_in_flight(struct contract *c)
 }
 
 /* on_closed() of a close that is under way comes from the loop, not from weir_close_now(). */
+static struct {
+    struct weir_handle a, b;
+    struct weir_op     recv, other, poll, first, second;
+    int                peer;
+    char               bytes[2];
+} beside;
+
+static void beside_close(struct weir_op *op)
+{
+    (void)op;
+    contract_raw_send(beside.peer, "x", 1);
+    CHECK_EQ(weir_close_now(&beside.b), 0);
+}
+
+static void beside_poll(struct weir_op *op)
+{
+    weir_poll(&beside.poll, &beside.a, 0, 0, contract_done);
+    weir_nop(&beside.second, weir_op_loop(op), 0, beside_close);
+}
+
+/* What the mechanism says while a close waits for it is not lost on a handle whose interest has
+ * just grown, either. */
+static void close_now_beside_what_becomes_ready(struct contract *c)
+{
+    int other = contract_unix_peer(c, &beside.b);
+    beside.peer = contract_unix_peer(c, &beside.a);
+    weir_recv(&beside.recv, &beside.a, &beside.bytes[0], 1, 0, contract_done);
+    weir_recv(&beside.other, &beside.b, &beside.bytes[1], 1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    weir_nop(&beside.first, c->loop, 0, beside_poll);
+    CHECK_EQ(contract_await(c, &beside.recv), 1);
+    CHECK_EQ(beside.bytes[0], 'x');
+    CHECK_RESULT(&beside.other, WEIR_ECANCELED);
+    CHECK_EQ(weir_cancel(&beside.poll), 0);
+    CHECK_EQ(contract_await(c, &beside.poll), WEIR_ECANCELED);
+    contract_raw_close(beside.peer);
+    contract_raw_close(other);
+}
+
 static void close_now_after_close(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0};
@@ -373,8 +433,10 @@ const struct contract_case contract_cases[] = {
     {"op_of_the_last_callback_ends_first", op_of_the_last_callback_ends_first, 0},
     {"rebind_after_close", rebind_after_close, 0},
     {"port_is_free_each_time", port_is_free_each_time, 0},
+    {"peer_sees_the_end_each_time", peer_sees_the_end_each_time, 0},
     {"close_now_frees_before_it_returns", close_now_frees_before_it_returns, 0},
     {"close_now_with_data_in_flight", close_now_with_data_in_flight, 0},
+    {"close_now_beside_what_becomes_ready", close_now_beside_what_becomes_ready, 0},
     {"close_now_after_close", close_now_after_close, 0},
     {"close_in_callback_ends_the_other_direction", close_in_callback_ends_the_other_direction, 0},
     {"free_handle_in_on_closed", free_handle_in_on_closed, 0},

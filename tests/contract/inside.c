@@ -516,6 +516,26 @@ static void run_without_memory(struct contract *c)
     CHECK(nth > 1);
 }
 
+/* The calls beside the ops. Where there is no pool and no group, none is looked at. */
+static void absent_calls_say_so(struct weir_handle *handle, const struct weir_op *op)
+{
+    struct weir_buf         buffer = {0};
+    struct weir_pool_counts counts, zeroed = {0};
+    struct weir_address     any = contract_loopback(0);
+    memset(&counts, 0xa5, sizeof counts);
+    CHECK_EQ(weir_pool_close(NULL), WEIR_ENOTSUP);
+    CHECK_EQ(weir_pool_take(NULL, &buffer), WEIR_ENOTSUP);
+    CHECK_EQ(weir_pool_give(NULL, &buffer), WEIR_ENOTSUP);
+    CHECK_EQ(weir_handle_quota(handle, 1), WEIR_ENOTSUP);
+    weir_pool_stats(NULL, &counts);
+    CHECK(memcmp(&counts, &zeroed, sizeof counts) == 0);
+    CHECK_EQ(weir_pooled(op, &buffer, 1), 0);
+    CHECK_EQ(weir_group_listen(NULL, any.data.bytes, any.length, 1, 0, NULL, NULL), WEIR_ENOTSUP);
+    CHECK_EQ(weir_group_size(NULL), 0);
+    CHECK(weir_group_loop(NULL, 0) == NULL);
+    CHECK_EQ(weir_group_close(NULL, 0), WEIR_ENOTSUP);
+}
+
 /* What this version does not have ends like everything else: once, in done(), and says so. */
 static void absent_pools_and_groups_say_so(struct contract *c)
 {
@@ -535,6 +555,7 @@ static void absent_pools_and_groups_say_so(struct contract *c)
     contract_run(c);
     for (int i = 0; i < 3; i++)
         CHECK_RESULT(&ops[i], WEIR_ENOTSUP);
+    absent_calls_say_so(&a, &ops[0]);
     contract_close(c, &a);
     contract_close(c, &b);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* loop_close.c - the end of a loop, and callers that break its rules. */
+#include <errno.h>
+
 #include "contract.h"
 
 #define HOUR (3600 * WEIR_SECOND)
@@ -338,7 +340,28 @@ static void nothing_is_attached_while_closing(struct contract *c)
     CHECK_RESULT(&work.op, 4711);
 }
 
+/* The mechanism fails while a worker is awaited: that is told, and the loop can be closed when
+ * there is nothing to wait for. */
+static void failed_wait_is_told_by_the_close(struct contract *c)
+{
+    struct held_work work = {.op = {.user = &work}};
+    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    contract_gate_wait(&work.begun);
+    contract_deny_waiting(EIO);
+    CHECK_EQ(weir_loop_close(c->loop, WEIR_FOREVER), WEIR_EIO);
+    CHECK(!weir_ended(&work.op));
+    contract_gate_open(&work.may_end);
+    while (!weir_ended(&work.op)) {
+        CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+        contract_breathe();
+    }
+    CHECK_RESULT(&work.op, 4711);
+    CHECK_EQ(weir_loop_close(c->loop, 0), 0);
+    c->loop = NULL;
+}
+
 const struct contract_case contract_cases[] = {
+    {"failed_wait_is_told_by_the_close", failed_wait_is_told_by_the_close, 0},
     {"submit_from_wrong_thread_aborts_with_a_sentence",
      submit_from_wrong_thread_aborts_with_a_sentence, 0},
     {"start_live_op_aborts_with_a_sentence", start_live_op_aborts_with_a_sentence, 0},

@@ -88,13 +88,16 @@ static void eintr_storm(struct contract *c)
 
 struct family {
     struct weir_handle a, b;
-    struct weir_op     recv, timer;
+    struct weir_op     recv, timer, ended;
     char               byte;
 };
 
 static void family_begin(struct contract *c, struct family *f)
 {
     contract_tcp_pair(c, &f->a, &f->b);
+    weir_send(&f->ended, &f->a, "", 0, 0, contract_done);
+    CHECK_EQ(contract_await(c, &f->ended), 0);
+    CHECK_EQ(weir_cancel(&f->ended), WEIR_ENOENT);
     weir_recv(&f->recv, &f->a, &f->byte, 1, 0, contract_done);
     weir_timer(&f->timer, c->loop, HOUR, 0, contract_done);
     c->user = f;
@@ -150,6 +153,7 @@ static void call_everything(struct contract *c)
     CHECK_EQ(weir_close(&f->a, NULL), WEIR_EPERM);
     CHECK_EQ(weir_close_now(&f->a), WEIR_EPERM);
     CHECK_EQ(weir_cancel(&f->recv), WEIR_EPERM);
+    CHECK_EQ(weir_cancel(&f->ended), WEIR_EPERM);
     CHECK_EQ(weir_cancel_all(&f->a), WEIR_EPERM);
     CHECK_EQ(weir_try_send(&f->b, "z", 1, 0), WEIR_EPERM);
     CHECK_EQ(weir_try_recv(&f->a, &byte, 1, 0), WEIR_EPERM);
@@ -166,6 +170,7 @@ static void call_everything(struct contract *c)
     for (int i = 0; i < 4; i++) {
         CHECK_RESULT(&ops[i], WEIR_EPERM);
         CHECK_EQ(contract_told(&ops[i]), 0);
+        CHECK_EQ(weir_cancel(&ops[i]), WEIR_EPERM);
     }
     CHECK(!weir_ended(&f->recv)); /* inherited ops never end */
     CHECK_EQ(contract_told(&f->recv), 0);
@@ -199,6 +204,7 @@ static void forget_and_open(struct contract *c)
     weir_send(&send, &b, "c", 1, 0, contract_done);
     CHECK_EQ(contract_await(c, &recv), 1);
     CHECK_EQ(byte, 'c');
+    CHECK_EQ(weir_cancel(&recv), WEIR_ENOENT); /* that is the child's own */
     weir_timer(&f->timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
     CHECK_EQ(contract_await(c, &f->timer), 0);
     contract_close(c, &a);

@@ -239,6 +239,53 @@ static void zero_length(struct contract *c, const struct transport *transport)
 }
 OVER_ALL(zero_length)
 
+/* A peer that sends no more, and then goes with bytes unread, ends what waits to be sent to it as
+ * every send after that, whether the mechanism tries or blocks. */
+static void unix_peer_that_goes_is_epipe(struct contract *c)
+{
+    static struct weir_handle a;
+    struct weir_op            send = {0}, message = {0};
+    char                      byte = 0;
+    struct weir_buf           piece = {&byte, 1};
+    struct weir_msg           msg = {.buffers = &piece, .count = 1};
+    size_t                    length = (size_t)1 << 20;
+    unsigned char            *data = contract_buffer(c, length);
+    int                       peer = contract_unix_peer(c, &a);
+    contract_raw_shutdown(peer);
+    while (weir_try_send(&a, data, length, 0) > 0)
+        continue;
+    weir_send(&send, &a, data, length, WEIR_ALL, contract_done);
+    weir_send_msg(&message, &a, &msg, 0, contract_done);
+    loop_turns(c);
+    contract_raw_close(peer);
+    CHECK_EQ(contract_await(c, &send), WEIR_EPIPE);
+    CHECK_EQ(send.error, WEIR_EPIPE);
+    CHECK_EQ(contract_await(c, &message), WEIR_EPIPE);
+}
+
+/* What waits for room there is ended like anything else, by whom it was asked. */
+static void unix_send_beside_a_half_close_ends(struct contract *c)
+{
+    static struct weir_handle a;
+    struct weir_op            send = {0};
+    size_t                    length = (size_t)1 << 20;
+    unsigned char            *data = contract_buffer(c, length);
+    int                       peer = contract_unix_peer(c, &a);
+    contract_raw_shutdown(peer);
+    while (weir_try_send(&a, data, length, 0) > 0)
+        continue;
+    for (int lap = 0; lap < 4; lap++) {
+        weir_send(&send, &a, data, length, lap % 2 ? WEIR_ALL : 0, contract_done);
+        loop_turns(c);
+        if (lap < 2)
+            CHECK_EQ(weir_cancel(&send), 0);
+        else
+            weir_deadline(&send, WEIR_MILLISECOND);
+        CHECK_EQ(contract_await(c, &send), lap < 2 ? WEIR_ECANCELED : WEIR_EDEADLINE);
+    }
+    contract_raw_close(peer);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * Both directions, and many ops
  * ---------------------------------------------------------------------------------------------- */
@@ -613,6 +660,8 @@ const struct contract_case contract_cases[] = {
     ALL_CASES(vectored_over_IOV_MAX, 0),
     ALL_CASES(vectored_over_IOV_MAX_without_all, 0),
     ALL_CASES(zero_length, 0),
+    {"unix_peer_that_goes_is_epipe", unix_peer_that_goes_is_epipe, 0},
+    {"unix_send_beside_a_half_close_ends", unix_send_beside_a_half_close_ends, 0},
     SOCKET_CASES(recv_and_send_on_one_handle, 0),
     ALL_CASES(two_recvs_on_one_handle_ordered, 0),
     ALL_CASES(two_large_sends_not_interleaved, 0),

@@ -253,6 +253,99 @@ static void close_in_one_batch_ends_all(struct contract *c, const struct transpo
 }
 OVER_ALL(close_in_one_batch_ends_all)
 
+/* What weir refuses, or has nothing to do for, is told in its turn like what the system refuses:
+ * whoever counts the ends of a direction need not know who looked first. */
+static void refused_recvs_take_their_turn(struct contract *c, const struct transport *transport)
+{
+    static struct weir_op apart[2];
+    static char           data[4];
+    struct weir_buf       empty = {data, 0};
+    struct weir_msg       wrong = {.buffers = NULL, .count = 1};
+    struct weir_stat      stat;
+    int                   peer = transport->reader(c, &queue.reader);
+    weir_recv(&queue.ops[0], &queue.reader, data, 2, WEIR_ALL, queue_in_order);
+    weir_recv(&queue.ops[1], &queue.reader, data, 0, 0, queue_in_order);
+    weir_recvv(&queue.ops[2], &queue.reader, &empty, 1, WEIR_ALL, queue_in_order);
+    weir_recv(&queue.ops[3], &queue.reader, data, 1, 0x8000, queue_in_order);
+    weir_recv(&queue.ops[4], &queue.reader, NULL, 1, 0, queue_in_order);
+    weir_recvv(&queue.ops[5], &queue.reader, NULL, 2, 0, queue_in_order);
+    weir_readv(&queue.ops[6], &queue.reader, &empty, 1, WEIR_STREAM, 0x8000, queue_in_order);
+    weir_recv_msg(&queue.ops[7], &queue.reader, &wrong, 0, queue_in_order);
+    weir_accept(&queue.ops[8], &queue.reader, NULL, 0, queue_in_order);
+    weir_recv(&queue.ops[9], &queue.reader, data + 2, 2, WEIR_ALL, queue_in_order);
+    /* What has no direction, or names a place, waits for nothing. */
+    weir_read(&apart[0], &queue.reader, data, 1, 5, 0, contract_done);
+    weir_fstat(&apart[1], &queue.reader, &stat, 0, contract_done);
+    CHECK_EQ(contract_await(c, &apart[0]), WEIR_ESPIPE);
+    CHECK_EQ(contract_await(c, &apart[1]), 0);
+    CHECK_EQ(queue.ended, 0);
+    contract_raw_send(peer, "abcd", 4);
+    contract_run(c);
+    CHECK_EQ(queue.ended, 10);
+    CHECK_RESULT(&queue.ops[0], 2);
+    for (int i = 1; i < 9; i++)
+        CHECK_RESULT(&queue.ops[i], i < 3 ? 0 : WEIR_EINVAL);
+    CHECK_RESULT(&queue.ops[9], 2);
+    CHECK(memcmp(data, "abcd", 4) == 0);
+    contract_raw_close(peer);
+}
+OVER_ALL(refused_recvs_take_their_turn)
+
+static void refused_sends_take_their_turn(struct contract *c, const struct transport *transport)
+{
+    size_t                 length = (size_t)1 << 20;
+    unsigned char         *data = contract_buffer(c, length);
+    struct weir_msg        wrong = {.buffers = NULL, .count = 1};
+    struct weir_copy_range range = {.to_offset = WEIR_STREAM, .length = 1};
+    transport->pair(c, &queue.reader, &queue.writer);
+    small_buffers(&queue.writer);
+    weir_send(&queue.ops[0], &queue.writer, data, length, WEIR_ALL, queue_in_order);
+    weir_send(&queue.ops[1], &queue.writer, data, 0, 0, queue_in_order);
+    weir_sendv(&queue.ops[2], &queue.writer, NULL, 0, 0, queue_in_order);
+    weir_send(&queue.ops[3], &queue.writer, data, 1, 0x8000, queue_in_order);
+    weir_write(&queue.ops[4], &queue.writer, NULL, 1, WEIR_STREAM, 0, queue_in_order);
+    weir_send_msg(&queue.ops[5], &queue.writer, &wrong, 0, queue_in_order);
+    weir_connect(&queue.ops[6], &queue.writer, NULL, 16, 0, queue_in_order);
+    weir_shutdown(&queue.ops[7], &queue.writer, WEIR_ALL, queue_in_order);
+    weir_copy(&queue.ops[8], &queue.writer, &range, 0, queue_in_order);
+    weir_copy(&queue.ops[9], &queue.writer, &range, 0x8000, queue_in_order);
+    some_turns(c);
+    CHECK_EQ(queue.ended, 0);
+    for (uint64_t at = 0; at < length;)
+        at += (uint64_t)recv_now(c, &queue.reader, data, length, 0);
+    contract_run(c);
+    CHECK_EQ(queue.ended, 10);
+    CHECK_RESULT(&queue.ops[0], length);
+    for (int i = 1; i < 10; i++)
+        CHECK_RESULT(&queue.ops[i], i < 3 ? 0 : WEIR_EINVAL);
+}
+OVER_ALL(refused_sends_take_their_turn)
+
+/* Until its turn comes it is asked to end like any other: it is not waited for then. */
+static void refused_op_in_the_queue_can_be_ended(struct contract        *c,
+                                                 const struct transport *transport)
+{
+    struct weir_op recv[4] = {{0}};
+    char           byte;
+    int            peer = transport->reader(c, &queue.reader);
+    weir_recv(&recv[0], &queue.reader, &byte, 1, 0, contract_done);
+    for (int i = 1; i < 4; i++)
+        weir_recv(&recv[i], &queue.reader, NULL, 1, WEIR_ALL, contract_done);
+    some_turns(c);
+    CHECK_EQ(weir_cancel(&recv[1]), 0);
+    weir_deadline(&recv[2], WEIR_MILLISECOND);
+    CHECK_EQ(contract_await(c, &recv[1]), WEIR_ECANCELED);
+    CHECK_EQ(contract_await(c, &recv[2]), WEIR_EDEADLINE);
+    CHECK(contract_live(&recv[0]) && contract_live(&recv[3]));
+    contract_raw_send(peer, "x", 1);
+    CHECK_EQ(contract_await(c, &recv[3]), WEIR_EINVAL);
+    CHECK_EQ(recv[3].error, WEIR_EINVAL);
+    CHECK_EQ(recv[3].served, WEIR_SERVED_NOT);
+    CHECK_RESULT(&recv[0], 1);
+    contract_raw_close(peer);
+}
+OVER_ALL(refused_op_in_the_queue_can_be_ended)
+
 /* The head of the queue is cancelled while the mechanism has it: the next takes its place. */
 static void cancelled_head_makes_room(struct contract *c, const struct transport *transport)
 {
@@ -568,6 +661,9 @@ const struct contract_case contract_cases[] = {
     ALL_CASES(cancel_in_one_batch_loses_none, 0),
     ALL_CASES(deadline_racing_bytes_is_kept, 0),
     ALL_CASES(close_in_one_batch_ends_all, 0),
+    ALL_CASES(refused_recvs_take_their_turn, 0),
+    ALL_CASES(refused_sends_take_their_turn, 0),
+    ALL_CASES(refused_op_in_the_queue_can_be_ended, 0),
     ALL_CASES(cancelled_head_makes_room, 0),
     ALL_CASES(started_in_a_callback_stands_last, 0),
     ALL_CASES(recvs_queued_at_the_end_all_see_it, 0),

@@ -417,6 +417,25 @@ static void deadline_distinct_from_etimedout(struct contract *c)
     contract_raw_close(peers[1]);
 }
 
+/* More look-ups than workers: what has not begun by its time ends then. */
+static void deadline_on_lookups(struct contract *c)
+{
+    enum { LOOKUPS = 64 };
+    static struct weir_lookup  lookups[LOOKUPS];
+    static struct weir_address found[LOOKUPS];
+    static struct weir_op      ops[LOOKUPS];
+    for (int i = 0; i < LOOKUPS; i++) {
+        lookups[i] = (struct weir_lookup){.host = "127.0.0.1", .addresses = &found[i], .room = 1};
+        weir_resolve(&ops[i], c->loop, &lookups[i], 0, contract_done);
+        weir_deadline(&ops[i], 0);
+    }
+    contract_run(c);
+    for (int i = 0; i < LOOKUPS; i++) {
+        bool begun = ops[i].served == WEIR_SERVED_WORKER;
+        CHECK_RESULT(&ops[i], begun ? 1 : WEIR_EDEADLINE);
+    }
+}
+
 static void deadline_on_each_kind(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0}, reader = {0}, writer = {0}, listener = {0}, accepted = {0};
@@ -453,6 +472,7 @@ static void deadline_on_each_kind(struct contract *c)
     contract_close(c, &reader);
     contract_close(c, &writer);
     contract_close(c, &listener);
+    deadline_on_lookups(c);
 }
 
 static void deadline_moves_in_place(struct contract *c)

@@ -51,11 +51,15 @@ static bool is_usual(const struct event *event)
     }
 }
 
-/* On a link that was torn, it depends who came first to which direction. */
+/* On a link that was torn, it depends who came first to which direction; and what raced may have
+ * ended before its turn. */
 static int lane_in_order(const struct run *run, const struct event *event)
 {
     int link = link_of(event->place);
-    return link >= 0 && run->links[link].torn && event->id ? LANE_ANY : event->lane;
+    if (!event->id)
+        return event->lane;
+    bool any = (link >= 0 && run->links[link].torn) || run->running[event->id].raced;
+    return any ? LANE_ANY : event->lane;
 }
 
 static const struct run *sorted_run; /* qsort has no argument for it */
@@ -78,12 +82,22 @@ static int compare_events(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
+/* Two closes met: of a handle that weir_close_now() closed first nothing is told. */
+static bool was_closed_twice(const struct run *run, const struct event *event)
+{
+    int link = link_of(event->place);
+    return link >= 0 && run->links[link].torn && run->links[link].closes > 1;
+}
+
 static void emit_event(const struct run *run, const struct event *event)
 {
     char               place[24], result[40], error[40] = "";
     const struct step *step = event->id ? run->running[event->id].step : NULL;
     const char        *name = script_place_name(run->script, event->place, place, sizeof place);
     bool               loose = is_loose(run, event);
+    if (event->lane == LANE_CLOSED &&
+        (run->places[event->place].unsure || was_closed_twice(run, event)))
+        return;
     if (event->lane == LANE_CLOSED) {
         trace_line(run->trace, "act %d: %s closed", run->act, name);
         if (event->result)
@@ -112,15 +126,32 @@ static void emit_way(const struct run *run, int sender)
 {
     const struct way *way = &run->ways[sender];
     char              name[24];
-    if (!way->uncertain)
+    script_place_name(run->script, sender, name, sizeof name);
+    if (way->uncertain)
+        return;
+    if (way->cut)
+        trace_line(run->trace, "act %d: %d datagrams of %s are left", run->act, way->messages,
+                   name);
+    else
         trace_line(run->trace, "act %d: %zu bytes so far came from %s, hash %" PRIx64, run->act,
-                   way->received.count, script_place_name(run->script, sender, name, sizeof name),
-                   bytes_hash(way->received.data, way->received.count));
+                   way->received.count, name, bytes_hash(way->received.data, way->received.count));
+}
+
+/* An accept that raced may have had its connection, or not. */
+static void note_unsure(struct run *run)
+{
+    for (unsigned i = 0; i < run->event_count; i++) {
+        const struct event *event = &run->events[i];
+        if (event->id && run->running[event->id].step->what == WEIR_OP_ACCEPT &&
+            event->place != PLACE_NONE && is_loose(run, event))
+            run->places[event->place].unsure = true;
+    }
 }
 
 void emit_act(struct run *run)
 {
     sorted_run = run;
+    note_unsure(run);
     qsort(run->events, run->event_count, sizeof *run->events, compare_events);
     for (unsigned i = 0; i < run->event_count; i++)
         emit_event(run, &run->events[i]);
@@ -147,13 +178,13 @@ void emit_end(struct run *run)
              (way->received.count &&
               memcmp(way->sent.data, way->received.data, way->received.count))))
             trace_wrong(run->trace, "end: what came from %s is not what was sent", name);
-        if (!way->uncertain)
+        if (!way->uncertain && !way->cut)
             trace_line(run->trace, "end: from %s %zu bytes sent, %zu received, hash %" PRIx64, name,
                        way->sent.count, way->received.count,
                        bytes_hash(way->received.data, way->received.count));
     }
     for (int place = 0; place < PLACES; place++)
-        if (run->places[place].attached)
+        if (run->places[place].attached && !run->places[place].unsure)
             trace_line(run->trace, "end: %s is %s",
                        script_place_name(run->script, place, name, sizeof name),
                        weir_handle_kind_name(weir_handle_kind(&run->places[place].handle)));

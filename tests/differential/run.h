@@ -43,7 +43,11 @@ struct way {
     bool         connected; /* by a step, from this side */
     bool         ended;     /* nothing more will come from the sender */
     bool         lost;      /* something of it never arrived */
-    int          messages;  /* datagrams sent and not yet received */
+    bool         cut;      /* a datagram was taken by a receive that was too short, or as a whole */
+    int          messages; /* datagrams sent and not yet received */
+    bool         stuffed;  /* and not all of it was received */
+    bool         tight;    /* so, and more was sent or received: there may be room for some bytes,
+                               and no poll tells */
     /* In this act: */
     bool     readable; /* at its beginning */
     unsigned sends, cancels;
@@ -57,8 +61,11 @@ struct place {
     bool               attached, closed; /* ever */
     bool               filling;          /* an op is to fill it */
     unsigned           live;             /* ops */
+    uint8_t            filler;           /* the accept that attached it, or is to */
+    bool               unsure;           /* that one raced: attached or not, it is used no more */
     /* In this act: */
-    unsigned changes; /* of its readiness, or of its polls */
+    bool     attached_before; /* at its beginning */
+    unsigned changes;         /* of its readiness, or of its polls */
     bool     polled, polls_loose;
 };
 

@@ -34,9 +34,11 @@ static bool head_can_go_on(const struct run *run, const struct step *step)
         return world_descriptor(run, listener) < 0 || world_ready(run, listener, POLLIN);
     }
     if (!step_receives(step) && !step_sends(step))
-        return true;
+        return true; /* what is wrong, too */
     if (pipe && b == step_sends(step))
         return true; /* the wrong end */
+    if (step_sends(step) && run->ways[step->place].ended)
+        return true; /* behind a shutdown: there need be no room to be told so */
     return world_descriptor(run, step->place) < 0 ||
            world_ready(run, step->place, step_sends(step) ? POLLOUT : POLLIN | POLLRDHUP);
 }
@@ -158,9 +160,12 @@ void act_begin(struct run *run)
         struct way *way = &run->ways[i];
         way->readable = world_ready(run, i ^ 1, POLLIN | POLLRDHUP) != 0;
         way->sends = way->cancels = way->bytes = 0;
+        if (!way->uncertain && way->sent.count == way->received.count && !run->places[i].live)
+            way->stuffed = way->tight = false;
         way->some = way->ended_now = way->loose = false;
     }
     for (int i = 0; i < PLACES; i++) {
+        run->places[i].attached_before = run->places[i].attached;
         run->places[i].changes = 0;
         run->places[i].polled = run->places[i].polls_loose = false;
     }
@@ -219,7 +224,9 @@ static bool polls_are_loose(const struct run *run, int place)
     unsigned          most = run->places[place].polled ? 0 : 1;
     if (!has_any(run, place, is_poll))
         return false;
-    /* A receive that waits may have taken what the poll was to tell of. */
+    /* A receive that waits may have taken what the poll was to tell of, or a send the room. */
+    if (run->ways[place].stuffed && has_any(run, place, step_sends))
+        return true;
     return run->places[place].changes > most ||
            ((way->readable || way->sends || way->ended_now) && has_any(run, place, step_receives));
 }
@@ -280,8 +287,10 @@ static bool straighten(struct run *run)
             any |= tear(run, link);
     for (int place = 0; place < 2 * (int)run->script->link_count; place++) {
         struct way *way = &run->ways[place];
-        if (!way->loose && way_is_loose(run, place))
+        if (!way->loose && way_is_loose(run, place)) {
             way->loose = any = true;
+            way->cut |= run->script->links[place / 2] == LINK_UDP;
+        }
         if (way->loose) {
             any |= end_lane(run, place ^ 1, LANE_IN);
             world_drain(run, place);

@@ -12,11 +12,22 @@
 
 enum direction { ANY, IN, OUT, STREAM_IN, STREAM_OUT };
 
+/* Of a call that cannot be right: what is refused has its turn too. */
+static enum lane lane_of_wrong(const struct step *step)
+{
+    static const uint8_t lanes[WRONG_CALLS] = {
+        LANE_IN, LANE_IN,  LANE_OUT, LANE_ANY, LANE_ANY, LANE_ANY, LANE_ANY, LANE_IN,
+        LANE_IN, LANE_ANY, LANE_OUT, LANE_OUT, LANE_IN,  LANE_ANY, LANE_ANY, LANE_ANY};
+    return step->place == PLACE_NONE ? LANE_ANY : (enum lane)lanes[step->variant];
+}
+
 enum lane lane_of(const struct step *step)
 {
 #define DIRECTION(NAME, name, direction) [WEIR_OP_##NAME] = direction,
     static const uint8_t directions[WEIR_OP_KINDS] = {WEIR_OPS(DIRECTION)};
 #undef DIRECTION
+    if (step->what == STEP_WRONG)
+        return lane_of_wrong(step);
     if (step->what >= WEIR_OP_KINDS)
         return LANE_ANY;
     bool ordered = !place_is_file(step->place) || step->at == WEIR_STREAM;
@@ -37,13 +48,13 @@ enum lane lane_of(const struct step *step)
 
 bool step_receives(const struct step *step)
 {
-    return step->what != WEIR_OP_ACCEPT && lane_of(step) == LANE_IN;
+    return lane_of(step) == LANE_IN && step->what != WEIR_OP_ACCEPT && step->what != STEP_WRONG;
 }
 
 bool step_sends(const struct step *step)
 {
     return lane_of(step) == LANE_OUT && step->what != WEIR_OP_CONNECT &&
-           step->what != WEIR_OP_SHUTDOWN;
+           step->what != WEIR_OP_SHUTDOWN && step->what != STEP_WRONG;
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -230,6 +241,7 @@ static void start_connection_op(struct run *run, struct running *running)
     switch (step->what) {
     case WEIR_OP_ACCEPT:
         run->places[step->place].filling = true;
+        run->places[step->place].filler = step->id;
         weir_accept(&running->op, listener, handle, step->flags, told_op);
         break;
     case WEIR_OP_CONNECT:

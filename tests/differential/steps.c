@@ -30,7 +30,8 @@ static void note_ending(struct run *run, struct running *target, bool deadline)
         return;
     if (step_receives(step))
         run->ways[step->place ^ 1].cancels++;
-    else if (lane_of(step) != LANE_ANY && (deadline || target->act != run->act))
+    else if (lane_of(step) != LANE_ANY && step->what != STEP_WRONG &&
+             (deadline || target->act != run->act))
         run->links[step->place / 2].cancels++;
     note_change(run, step->place);
 }
@@ -122,6 +123,7 @@ static void try_transfer(struct run *run, const struct step *step)
     struct way *way = &run->ways[step->what == STEP_TRY_SEND ? step->place : step->place ^ 1];
     size_t      length = step_length(step);
     int64_t     result;
+    way->tight |= way->stuffed;
     memset(data, 't', sizeof data);
     if (step->what == STEP_TRY_SEND)
         result = weir_try_send(handle, data, length, 0);
@@ -165,6 +167,8 @@ static void take_plain(struct run *run, const struct step *step)
     case STEP_STUFF:
         world_stuff(run, step->place);
         run->ways[step->place].sends += 2;
+        run->ways[step->place].tight |= has_live(run, step->place ^ 1, LANE_IN);
+        run->ways[step->place].stuffed = true;
         note_change(run, step->place ^ 1);
         break;
     default:
@@ -175,6 +179,24 @@ static void take_plain(struct run *run, const struct step *step)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
+/* Whether the step follows `earlier`, however many there are between. */
+static bool is_behind(const struct run *run, const struct step *step, uint8_t earlier)
+{
+    while (step->after && step->after != earlier)
+        step = run->running[step->after].step;
+    return step->after && step->after == earlier;
+}
+
+/* Whether an accept of this act had its end before the step, which a callback started, depends on
+ * who is served first: other handles have no order. */
+static bool may_meet_an_accept(const struct run *run, const struct step *step)
+{
+    const struct place   *place = &run->places[step->place];
+    const struct running *accept = &run->running[place->filler];
+    bool                  now = accept->live || (place->filler && accept->act_ended == run->act);
+    return step->after && now && !place->attached_before && !is_behind(run, step, place->filler);
+}
+
 /* A call on a handle that never had a loop, or one that fills a handle in use, is the program's
  * bug. */
 static bool can_be_taken(const struct run *run, const struct step *step)
@@ -182,6 +204,10 @@ static bool can_be_taken(const struct run *run, const struct step *step)
     if (step->place == PLACE_NONE || step->what == STEP_CANCEL || step->what == STEP_DEADLINE)
         return true;
     const struct place *place = &run->places[step->place];
+    if (place->unsure || may_meet_an_accept(run, step))
+        return false;
+    if (step_sends(step) && place_is_link(step->place) && run->ways[step->place].tight)
+        return false;
     if (step->what == WEIR_OP_OPEN)
         return weir_handle_kind(&place->handle) == WEIR_HANDLE_NONE && !place->filling;
     if (step->what == WEIR_OP_ACCEPT)
@@ -203,6 +229,17 @@ static bool comes_after(const struct run *run, const struct step *step, uint8_t 
     return step->after;
 }
 
+/* Two chains of callbacks at one link: which of them comes first is not said anywhere. */
+static void note_chain(struct run *run, const struct step *step)
+{
+    int link = link_of(step->place);
+    if (link < 0 || !step->after)
+        return;
+    struct link_act *act = &run->links[link];
+    act->torn |= act->chained && !comes_after(run, step, act->chained);
+    act->chained = step->id;
+}
+
 /* What the act has to know before the step runs. */
 static void note_start(struct run *run, const struct step *step)
 {
@@ -211,16 +248,15 @@ static void note_start(struct run *run, const struct step *step)
         return;
     struct link_act *act = &run->links[link];
     act->touches++;
-    if (step->after) {
-        act->torn |= act->chained && !comes_after(run, step, act->chained);
-        act->chained = step->id;
-    }
     if (!place_is_link(step->place))
         return;
     if (step_sends(step)) {
         run->ways[step->place].sends++;
         run->ways[step->place].bytes += step_length(step);
+        run->ways[step->place].tight |= run->ways[step->place].stuffed;
     }
+    if (step_receives(step))
+        run->ways[step->place ^ 1].tight |= run->ways[step->place ^ 1].stuffed;
     if (step_sends(step) || step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
         note_change(run, step->place ^ 1);
     if (step->what == WEIR_OP_SHUTDOWN || step->what == WEIR_OP_CONNECT)
@@ -238,6 +274,7 @@ void start_step(struct run *run, const struct step *step)
         return;
     running->started = true;
     running->run = run;
+    note_chain(run, step);
     if (!can_be_taken(run, step)) {
         told_result(run, step, WEIR_EBADF);
         follow(run, step->id);

@@ -145,20 +145,10 @@ static void note_end(struct run *run, struct running *running)
         note_sent(run, running);
 }
 
-/* What is refused, or has nothing to move, ends before what waits in front of it. */
-static bool waits_for_its_turn(const struct run *run, const struct running *running)
-{
-    const struct step *step = running->step;
-    bool datagrams = place_is_link(step->place) && run->script->links[step->place / 2] == LINK_UDP;
-    bool refused = running->op.result == WEIR_ENOTSUP || running->op.result == WEIR_ENOTSOCK;
-    return (!refused || step->what == WEIR_OP_SHUTDOWN) &&
-           (running->length || !step->piece_count || datagrams);
-}
-
 static void note_event(struct run *run, const struct running *running, bool ends)
 {
     const struct step *step = running->step;
-    enum lane          lane = waits_for_its_turn(run, running) ? lane_of(step) : LANE_ANY;
+    enum lane          lane = lane_of(step);
     struct event      *event = add_event(run, step, lane);
     event->ends = ends;
     event->result = running->op.result;

@@ -201,6 +201,8 @@ static bool has_data_in_flight(const struct run *run, int sender)
     int               there = 0, receiver = world_descriptor(run, sender ^ 1);
     if (receiver < 0 || run->places[sender].closed || way->uncertain || has_long_send(run, sender))
         return false;
+    if (run->script->links[sender / 2] == LINK_PIPE && sender % 2)
+        return false; /* it only reads, and its writer tells how much is there to be read, too */
     if (run->script->links[sender / 2] == LINK_UDP)
         return way->messages > 0 && !world_ready(run, sender ^ 1, POLLIN);
     if (ioctl(receiver, FIONREAD, &there) < 0)
