@@ -4,7 +4,8 @@
  *   kv 1 127.0.0.1:7001 127.0.0.1:7002 127.0.0.1:7003 one.log &
  *   kv 2 127.0.0.1:7002 127.0.0.1:7001 127.0.0.1:7003 two.log &
  *   kv 3 127.0.0.1:7003 127.0.0.1:7001 127.0.0.1:7002 three.log &
- *   printf 'set colour blue\n' | nc -q 1 127.0.0.1 7001; printf 'get colour\n' | nc -q 1 127.0.0.1 7003
+ *   printf 'set colour blue\n' | nc -q 1 127.0.0.1 7001
+ *   printf 'get colour\n' | nc -q 1 127.0.0.1 7003
  */
 #include <signal.h>
 #include <stdio.h>

@@ -54,8 +54,8 @@ struct weir_sim_options {
                         * NULL: $WEIR_SIM_MODEL, else drawn for each loop */
 };
 
-/* NULL: no faults, all as the environment says. 0, or WEIR_EINVAL: a variable of the environment, or
- * the model, makes no sense. */
+/* NULL: no faults, all as the environment says. 0, or WEIR_EINVAL: a variable of the environment,
+ * or the model, makes no sense. */
 WEIR_API int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options);
 
 /* Every loop of the world must be closed. 0 or WEIR_EBUSY. */

@@ -101,7 +101,7 @@ extern THREAD_LOCAL struct weir_sim_host *sim_host_in_use;
 /* For every loop of the host that awaits it. */
 void sim_signal_raise(struct weir_sim_host *host, int signo);
 
-/* ---- job.c: simulated workers, as struct system has them -------------------------------------- */
+/* ---- job.c: simulated workers, as struct system has them ------------------------------------- */
 
 int  sim_job_start(struct weir_loop *loop, struct weir_op *op, work_call *call);
 bool sim_job_cancel(struct weir_loop *loop, struct weir_op *op);

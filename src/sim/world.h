@@ -38,7 +38,8 @@ uint64_t sim_random(struct weir_sim *world, enum sim_draw draw, uint64_t bound);
 bool     sim_chance(struct weir_sim *world, enum sim_draw draw, uint32_t per_million);
 
 /* Whether the fault happens now, by its chance; `where` names the place in the trace. Always asked
- * where the fault could happen and would change something, so that its chance means what it says. */
+ * where the fault could happen and would change something, so that its chance means what it
+ * says. */
 bool sim_fault(struct weir_sim *world, enum weir_sim_fault fault, const char *where);
 
 /* How much of `length` > 0 moves now: all, or with WEIR_SIM_SHORT_TRANSFER fewer, at least 1. */
@@ -166,7 +167,7 @@ struct sim_object *sim_objects(const struct weir_sim *world);
 /* First of all hosts of the world; the next ones by ->next. */
 struct weir_sim_host *sim_hosts(const struct weir_sim *world);
 
-/* ---- What the parts of the world offer to system.c and perform.c ------------------------------ */
+/* ---- What the parts of the world offer to system.c and perform.c ----------------------------- */
 
 /* The network. Results as struct system says. */
 int     sim_socket(struct weir_sim_host *host, int family, int type, unsigned flags);
