@@ -279,11 +279,9 @@ static void op_unsupported_in_mid_life(struct contract *c)
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
-static void limit(int resource, rlim_t value)
-{
-    struct rlimit limit = {value, value};
-    CHECK_EQ(setrlimit(resource, &limit), 0);
-}
+/* A macro, since the type of what names a resource differs: glibc has an enumeration of its own. */
+#define limit(resource, value)                                                                     \
+    CHECK_EQ(setrlimit((resource), &(const struct rlimit){(value), (value)}), 0)
 
 /* No memory can be locked or mapped any more, no process or thread made, no signal queued: what was
  * had goes on, what cannot be had is told. */
