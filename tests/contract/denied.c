@@ -309,10 +309,12 @@ static void exhausted_limits_are_told(struct contract *c)
 
 /* Each forked process opens loops of its own. */
 const struct contract_case contract_cases[] = {
-    {"every_combination_before_set_up", every_combination_before_set_up, CONTRACT_OWN_LOOP},
+    {"every_combination_before_set_up", every_combination_before_set_up,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {"each_mechanism_in_mid_life", each_mechanism_in_mid_life, CONTRACT_OWN_LOOP},
     {"all_mechanisms_in_mid_life", all_mechanisms_in_mid_life, CONTRACT_OWN_LOOP},
     {"op_unsupported_in_mid_life", op_unsupported_in_mid_life, CONTRACT_OWN_LOOP},
-    {"exhausted_limits_are_told", exhausted_limits_are_told, CONTRACT_OWN_LOOP},
+    {"exhausted_limits_are_told", exhausted_limits_are_told,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {0},
 };
