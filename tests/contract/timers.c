@@ -576,7 +576,7 @@ static void cancel_before_deadline(struct contract *c)
     char               byte;
     int                peer = contract_unix_peer(c, &handle);
     weir_recv(&recv, &handle, &byte, 1, 0, contract_done);
-    weir_deadline(&recv, 50 * WEIR_MILLISECOND);
+    weir_deadline(&recv, HOUR);
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
     CHECK_EQ(weir_cancel(&recv), 0);
     CHECK_EQ(contract_await(c, &recv), WEIR_ECANCELED);
