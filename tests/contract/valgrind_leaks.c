@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* valgrind_leaks.c - asks Valgrind what the harness asks a sanitizer where there is one: whether there
- * is memory that nobody holds. Only in builds for Valgrind. */
+/* valgrind_leaks.c - asks Valgrind what the harness asks a sanitizer where there is one: whether
+ * there is memory that nobody holds. Only in builds for Valgrind. */
 #include <valgrind/memcheck.h>
 
 int __lsan_do_recoverable_leak_check(void);
