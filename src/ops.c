@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/annotate_op.h"
 #include "base/rest.h"
 #include "engine.h"
 #include "os/os.h"
@@ -129,6 +130,7 @@ void op_submit(struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
     uint8_t             direction = take_direction(op);
+    annotate_op_needed(op);
     if (handle->in.busy & direction) {
         op->state = OP_BEHIND;
         return;

@@ -1,8 +1,7 @@
+/* SPDX-License-Identifier: MIT */
 /* store.c - a table in memory and a log in a file. Records are appended, many at a time, and
  * synced; then they count. A line that was torn by a crash has a wrong sum, and the log ends before
- * it. *//* SPDX-License-Identifier: MIT */
-/* store.c - a table in memory and a log in a file. Records are appended, many at a time, and
- * synced; then they count. A line that was torn by a crash has a wrong sum, and the log ends before it. */
+ * it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../base/annotate.h"
 #include "../engine.h"
 #include "../os/linux_compat.h"
 
@@ -106,6 +107,8 @@ static int epoll_sleep(struct epoll *e, int64_t timeout_ns)
     if (timeout_ns > 0 && e->has_pwait2) {
         struct kernel_timespec time = {timeout_ns / 1000000000, timeout_ns % 1000000000};
         int count = (int)syscall(SYS_epoll_pwait2, e->fd, e->events, e->room, &time, NULL, 0);
+        if (count > 0)
+            annotate_filled(e->events, (size_t)count * sizeof *e->events);
         if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return count;
         e->has_pwait2 = false;

@@ -58,6 +58,7 @@ static void look_at_ring(struct aio_context *context, bool use_it)
         return;
     context->ring = use_it ? ring : NULL;
     context->mapped = sizeof *ring + ring->room * sizeof ring->events[0];
+    annotate_filled(ring, context->mapped); /* Valgrind expects no more room than was asked for */
 }
 
 int aio_context_open(struct weir_loop *loop, struct aio_context *context, uint32_t room,
@@ -207,5 +208,7 @@ int aio_take_events(struct aio_context *context, struct io_event *events, bool w
     }
     int count = result_of(syscall(SYS_io_getevents, context->id, (long)wait, (long)AIO_BATCH,
                                   events, wait ? NULL : &none));
+    if (count > 0)
+        annotate_filled(events, (size_t)count * sizeof *events);
     return count == WEIR_EINTR ? 0 : count;
 }

@@ -7,6 +7,7 @@
  * then, and a worker does it. Linux 4.13, io_submit(2). */
 #include <sys/uio.h>
 
+#include "../base/annotate_op.h"
 #include "../base/rest.h"
 #include "linux_aio.h"
 
@@ -144,6 +145,7 @@ static bool is_cut_off(const struct weir_op *op, int64_t result)
 static void end_file(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     op->in.engine = 0;
+    annotate_op_filled(op, result);
     bool not_begun = op->kind != WEIR_OP_FSYNC &&
                      (result == WEIR_EAGAIN || result == WEIR_EOPNOTSUPP);
     if (!op->in.cause && (not_begun || is_cut_off(op, result))) {

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../base/annotate_op.h"
 #include "../base/rest.h"
 #include "../engine.h"
 #include "../os/os.h"
@@ -280,6 +281,7 @@ static void harvest(struct weir_loop *loop, struct posix_aio *aio, struct reques
         loop_ask(loop, op); /* another one of its descriptor was meant */
         return;
     }
+    annotate_op_filled(op, result);
     op->served = result == WEIR_ECANCELED ? WEIR_SERVED_NOT : WEIR_SERVED_KERNEL;
     loop_event(loop, op, result, 0, 0);
 }

@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../base/annotate.h"
+#include "../base/annotate_op.h"
 #include "../base/rest.h"
 #include "../os/linux_compat.h"
 #include "../os/os.h"
@@ -360,6 +360,7 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
         posix_message_told(op, result);
     else if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))
         result = posix_datagram_told(op, result);
+    annotate_op_filled(op, result);
     loop_event(loop, op, result, 0, 0);
 }
 

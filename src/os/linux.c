@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../base/annotate.h"
+#include "../base/annotate_op.h"
 #include "linux_compat.h"
 #include "os.h"
 
@@ -115,6 +115,8 @@ int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, u
     ssize_t result = preadv2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT);
     if (result < 0 && (errno == ENOSYS || errno == EPERM))
         return WEIR_EOPNOTSUPP;
+    if (result > 0)
+        annotate_pieces_filled(buffers, (size_t)count, (uint64_t)result);
     return result < 0 ? -errno : result;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../base/annotate_op.h"
 #include "../base/rest.h"
 #include "os.h"
 #include "posix_control.h"
@@ -159,11 +160,26 @@ static void tell(struct weir_op *op, struct weir_msg *message, const struct msgh
     op->told |= message->told;
 }
 
+/* What a mechanism that was given the header received by it. */
+static void annotate_received(const struct weir_msg *message, const struct msghdr *header,
+                              int64_t result)
+{
+    uint32_t named = header->msg_namelen;
+    annotate_pieces_filled(message->buffers, message->count, (uint64_t)result);
+    if (message->address)
+        annotate_filled(message->address,
+                        named < message->address_room ? named : message->address_room);
+    if (header->msg_control)
+        annotate_filled(header->msg_control, header->msg_controllen);
+}
+
 void posix_message_told(struct weir_op *op, int64_t result)
 {
     struct weir_msg *message = op->in.arg.message.messages;
     struct msghdr    header;
     memcpy(&header, message->in, sizeof header);
+    if (!sends(op) && result >= 0)
+        annotate_received(message, &header, result);
     tell(op, message, &header, result);
 }
 

@@ -45,6 +45,7 @@ struct contract {
 #define CONTRACT_LEAVES_PENDING 0x2u /* ops are pending when it returns; the close ends them */
 #define CONTRACT_NO_LEDGER_HEAP 0x4u /* memory of the loop is not counted */
 #define CONTRACT_SLOW 0x8u           /* four times the time limit */
+#define CONTRACT_NO_VALGRIND 0x10u   /* skipped in builds for Valgrind; see its reason there */
 
 struct contract_case {
     const char *name;
@@ -119,8 +120,8 @@ void contract_loop_close(struct contract *c, struct weir_loop *loop);
 /* n, made smaller by CONTRACT_SCALE (a number from 0 to 1 in the environment); at least 1. */
 unsigned contract_count(unsigned n);
 
-/* Whether this build has the named sanitizer: "address", "thread", "memory". For bounds of memory
- * and address space only; never to leave a check out. */
+/* Whether this build has the named sanitizer: "address", "thread", "memory", or is one for
+ * "valgrind". For bounds of memory, address space and time only; never to leave a check out. */
 bool contract_sanitized(const char *name);
 
 /* ------------------------------------------------------------------------------------------------

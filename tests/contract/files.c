@@ -491,6 +491,7 @@ static void stdin_file_and_devnull(struct contract *c)
     check_ready(c, &nothing);
     CHECK_EQ(read_at(c, &nothing, data, sizeof data, WEIR_STREAM), 0);
     CHECK_EQ(read_at(c, &nothing, data, sizeof data, WEIR_STREAM), 0);
+    memset(data, 'x', sizeof data);
     CHECK_EQ(write_at(c, &nothing, data, sizeof data, WEIR_STREAM), sizeof data);
     contract_close(c, &nothing);
     contract_raw_close(replace(STDIN_FILENO, old));

@@ -430,6 +430,6 @@ const struct contract_case contract_cases[] = {
     {"fsync_of_files_and_of_what_is_none", fsync_of_files_and_of_what_is_none, 0},
     {"file_unknown_flags_are_refused", unknown_flags_are_refused, 0},
     {"ops_on_a_closing_and_a_closed_file", ops_on_a_closing_and_a_closed_file, 0},
-    {"file_bad_memory_is_efault", bad_memory_is_efault, 0},
+    {"file_bad_memory_is_efault", bad_memory_is_efault, CONTRACT_NO_VALGRIND},
     {0},
 };

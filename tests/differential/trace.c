@@ -5,7 +5,11 @@
 
 #include "trace.h"
 
-static void add_line(struct trace *trace, const char *before, const char *format, va_list arguments)
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 0)))
+#endif
+static void
+add_line(struct trace *trace, const char *before, const char *format, va_list arguments)
 {
     char line[1024];
     vsnprintf(line, sizeof line, format, arguments);
