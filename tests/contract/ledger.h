@@ -12,6 +12,12 @@ void ledger_begin(void);
  * has changed. */
 void ledger_check(bool heap);
 
+/* The call that started a live op which lacks nothing that it needs to end, or NULL. */
+const char *ledger_overdue(void);
+
+/* Whether every op that is live is with a worker. */
+bool ledger_waits_for_workers(void);
+
 /* Frees the buffers and what the ledger holds. */
 void ledger_end(void);
 
