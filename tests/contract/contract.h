@@ -313,6 +313,9 @@ void contract_inside_ends(void);
 /* Notes whose work function it is; what to give to weir in its place. */
 weir_work_call *contract_watch_work(struct weir_op *op, weir_work_call *work);
 
+/* Notes what a poll waits for. */
+void contract_watch_poll(struct weir_op *op, unsigned events, unsigned flags);
+
 /* The calls that open, run and close a loop, which is noted. */
 int contract_call_loop_open(struct weir_loop **loop, const struct weir_options *options);
 int contract_call_run(struct weir_loop *loop, enum weir_run_mode mode);

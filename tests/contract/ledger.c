@@ -35,6 +35,7 @@ struct record {
     _Atomic(const char *)     call;
     _Atomic unsigned          state, told;
     _Atomic(weir_work_call *) work;
+    _Atomic unsigned          awaits; /* of a poll that ends when it is told: WEIR_IN, WEIR_OUT */
 };
 
 static struct record records[RECORDS];
@@ -101,6 +102,12 @@ weir_work_call *contract_watch_work(struct weir_op *op, weir_work_call *work)
         return work;
     STORE(record_of(op, true)->work, work);
     return run_work;
+}
+
+void contract_watch_poll(struct weir_op *op, unsigned events, unsigned flags)
+{
+    bool ends = !(flags & (WEIR_LEVEL | WEIR_EDGE));
+    STORE(record_of(op, true)->awaits, ends ? events & (WEIR_IN | WEIR_OUT) : 0);
 }
 
 /* Every done() of weir comes through here. */
@@ -230,6 +237,12 @@ static bool is_overdue(const struct weir_op *op)
     case WEIR_OP_WRITE:
     case WEIR_OP_WRITEV:
         return file || (kind && host_ready((int)weir_handle_os(handle), true));
+    case WEIR_OP_POLL: {
+        unsigned awaits = LOAD(record_of(op, false)->awaits);
+        int      fd = (int)weir_handle_os(handle);
+        return kind && (((awaits & WEIR_IN) && host_ready(fd, false)) ||
+                        ((awaits & WEIR_OUT) && host_ready(fd, true)));
+    }
     default:
         return false;
     }

@@ -122,7 +122,9 @@ static inline void contract_start_poll(struct weir_op *op, struct weir_handle *h
                                        unsigned events, unsigned flags, weir_done *done)
 {
     contract_call_begins();
-    weir_poll(op, handle, events, flags, contract_watch(op, done, "poll"));
+    weir_done *watched = contract_watch(op, done, "poll");
+    contract_watch_poll(op, events, flags);
+    weir_poll(op, handle, events, flags, watched);
     contract_call_ends();
 }
 
