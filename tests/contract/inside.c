@@ -468,27 +468,6 @@ static int64_t return_7(struct weir_op *op)
     return 7;
 }
 
-/* What has no room to be told of now is told when there is memory again. */
-static void more_polls_than_memory(struct contract *c)
-{
-    static struct weir_op polls[300];
-    struct weir_handle    a = {0};
-    int                   peer = contract_unix_peer(c, &a);
-    for (int i = 0; i < 300; i++)
-        weir_poll(&polls[i], &a, WEIR_IN, 0, contract_done);
-    for (int turn = 0; turn < 3; turn++)
-        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
-    contract_heap_fail(1, true);
-    contract_raw_send(peer, "x", 1);
-    contract_await(c, &polls[0]);
-    contract_heap_fail(0, false);
-    contract_run(c);
-    for (int i = 0; i < 300; i++)
-        CHECK_RESULT(&polls[i], WEIR_IN);
-    contract_close(c, &a);
-    contract_raw_close(peer);
-}
-
 static unsigned run_short_of_memory(struct contract *c, unsigned nth)
 {
     struct weir_loop  *kept = c->loop;
@@ -687,7 +666,6 @@ const struct contract_case contract_cases[] = {
     {"default_allocator_works", default_allocator_works, 0},
     {"open_without_memory", open_without_memory, 0},
     {"open_without_descriptors", open_without_descriptors, 0},
-    {"more_polls_than_memory", more_polls_than_memory, 0},
     {"run_without_memory", run_without_memory, 0},
     {"absent_pools_and_groups_say_so", absent_pools_and_groups_say_so, 0},
     {"version_is_told", version_is_told, 0},
