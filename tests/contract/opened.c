@@ -123,6 +123,18 @@ WRAP(int, getaddrinfo, const char *host, const char *service, const struct addri
     return denied() ? EAI_MEMORY : __real_getaddrinfo(host, service, hints, found);
 }
 
+/* Where there is liburing; its own header says what these are. */
+struct io_uring;
+struct io_uring_params;
+#pragma weak __real_io_uring_queue_init_params
+WRAP(int, io_uring_queue_init_params, unsigned entries, struct io_uring *ring,
+     struct io_uring_params *parameters)
+{
+    if (torture_fails(TORTURE_SYSTEM))
+        return -ENOMEM;
+    return __real_io_uring_queue_init_params(entries, ring, parameters);
+}
+
 WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
      void *(*run)(void *argument), void *argument)
 {
