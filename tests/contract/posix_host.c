@@ -396,11 +396,13 @@ struct host_holdings *host_holdings(void)
 
 /* The first descriptor of `some` that `others` does not have, or NULL. */
 static const struct descriptor *only_in(const struct host_holdings *some,
-                                        const struct host_holdings *others)
+                                        const struct host_holdings *others, bool given_up)
 {
     for (int i = 0; i < some->count; i++) {
         const struct descriptor *at = &some->descriptors[i];
         int                      j = 0;
+        if (given_up && at->number <= STDERR_FILENO)
+            continue; /* the case may have put others in the place of these */
         while (j < others->count && (others->descriptors[j].number != at->number ||
                                      strcmp(others->descriptors[j].target, at->target) != 0))
             j++;
@@ -422,13 +424,13 @@ static const char *compare(const struct host_holdings *before, const struct host
                            bool given_up)
 {
     static char              sentence[200];
-    const struct descriptor *other = only_in(now, before);
+    const struct descriptor *other = only_in(now, before, given_up);
     if (other) {
         snprintf(sentence, sizeof sentence, "descriptor %d (%s) was left open", other->number,
                  other->target);
         return sentence;
     }
-    other = only_in(before, now);
+    other = only_in(before, now, given_up);
     if (other) {
         snprintf(sentence, sizeof sentence, "descriptor %d (%s) is gone", other->number,
                  other->target);

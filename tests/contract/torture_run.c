@@ -40,8 +40,8 @@ struct tally {
     unsigned points, kept, given_up, loose, skipped, failed;
 };
 
-/* A case sends signals to itself that an op was to take. One that could not be had, or ended, lets it
- * through, and its default action ends the process. These weir never sends. */
+/* A case sends signals to itself that an op was to take. Where that op could not be had the signal
+ * is let through, and its default action ends the process. These weir never sends. */
 static bool is_the_cases_own_signal(const char *verdict)
 {
     int number = 0;
