@@ -115,8 +115,12 @@ bool torture_fails(enum torture_kind kind)
     unsigned nth = atomic_fetch_add(&seen->counted, 1) + 1;
     if (!seen->point.nth || nth < seen->point.nth || (nth > seen->point.nth && !seen->point.stay))
         return false;
-    if (atomic_exchange(&seen->fired, 1) == 0 && getpid() == process)
-        tick_in(TICK_MS); /* from now on the case may wait in vain */
+    if (atomic_exchange(&seen->fired, 1) == 0) { /* from now on the case may wait in vain */
+        if (getpid() == process)
+            tick_in(TICK_MS);
+        else
+            kill(process, SIGALRM); /* for what was forked here */
+    }
     return true;
 }
 
@@ -360,6 +364,7 @@ static void await_threads(void)
 static _Noreturn void close_the_books(void)
 {
     closing = true;
+    signal(SIGPIPE, SIG_IGN); /* a thread of the case may write to what is closed now */
     contract_fd_release(NULL);
     if (!seen->point.stay)
         serve_what_is_ready();
