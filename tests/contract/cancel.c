@@ -27,7 +27,7 @@ static void check_cancelled(struct contract *c, struct weir_op *op)
  * Each kind
  * ---------------------------------------------------------------------------------------------- */
 
-/* Sends until nothing more goes, so that the next send has to wait. The other end of a TCP connection
+/* Sends until nothing more goes, so that the next send has to wait. The other end of a connection
  * takes what is on its way in its own time, which makes room once more. */
 static void fill_out(struct contract *c, struct weir_handle *handle)
 {

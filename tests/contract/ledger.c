@@ -209,12 +209,18 @@ static void check_ops(void)
     }
 }
 
+static bool is_of_a_file(const struct weir_op *op)
+{
+    enum weir_handle_kind kind = weir_handle_kind(op->handle);
+    return kind == WEIR_HANDLE_FILE || kind == WEIR_HANDLE_DIRECTORY;
+}
+
 /* Whether nothing keeps the op from ending but a turn of its loop. */
 static bool is_overdue(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
     enum weir_handle_kind     kind = weir_handle_kind(handle);
-    bool                      file = kind == WEIR_HANDLE_FILE || kind == WEIR_HANDLE_DIRECTORY;
+    bool                      file = is_of_a_file(op);
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_NOP:
     case WEIR_OP_FSTAT:
@@ -254,14 +260,14 @@ static const struct weir_op *live_op(unsigned i)
     return live ? (const struct weir_op *)LOAD(records[i].op) : NULL;
 }
 
-const char *ledger_overdue(void)
+const char *ledger_overdue(bool files)
 {
     const struct weir_op *op;
     for (unsigned i = 0; i < RECORDS; i++)
         if ((op = live_op(i)) && op->kind == WEIR_OP_COPY)
             return NULL; /* others may stand behind it, at either end */
     for (unsigned i = 0; i < RECORDS; i++)
-        if ((op = live_op(i)) && is_overdue(op))
+        if ((op = live_op(i)) && (files || !is_of_a_file(op)) && is_overdue(op))
             return LOAD(records[i].call);
     return NULL;
 }

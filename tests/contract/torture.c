@@ -18,8 +18,9 @@
 /* A case in which nothing happens for two ticks waits for what will not come. */
 #define TICK_MS 150
 
-/* For what must come by itself: threads that end, what is ready and is to be served. */
+/* For what must come by itself: what is ready and is to be served; what a disk has to do. */
 #define PATIENCE_NS (5 * WEIR_SECOND)
+#define DISK_PATIENCE_NS (20 * WEIR_SECOND)
 #define CLOSE_TIMEOUT (5 * WEIR_SECOND)
 
 /* A case that goes on for longer than this after the failure may go on for ever: it tries again. */
@@ -316,11 +317,11 @@ static void give_up(const char *text)
     atomic_store(&given_up, true);
 }
 
-/* What failed came back, so what is ready must be served, given a few turns. */
-static void serve_what_is_ready(void)
+/* The call of an op that is overdue all the same, or NULL. */
+static const char *serve_for(uint64_t patience_ns, bool files)
 {
     const char *overdue = NULL;
-    for (uint64_t until = now_ns() + PATIENCE_NS; (overdue = ledger_overdue());) {
+    for (uint64_t until = now_ns() + patience_ns; (overdue = ledger_overdue(files));) {
         for (int i = 0; i < LOOPS; i++)
             if (is_ours(&loops[i]))
                 weir_run(loops[i].loop, WEIR_NOWAIT);
@@ -328,6 +329,15 @@ static void serve_what_is_ready(void)
             break;
         breathe();
     }
+    return overdue;
+}
+
+/* What failed came back, so what is ready must be served, given a few turns. */
+static void serve_what_is_ready(void)
+{
+    const char *overdue = serve_for(PATIENCE_NS, false);
+    if (!overdue)
+        overdue = serve_for(DISK_PATIENCE_NS, true);
     if (overdue)
         contract_broken(__FILE__, __LINE__,
                         "a %s did not end, though all that it needs was there; the case: %s",
