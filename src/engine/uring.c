@@ -291,8 +291,10 @@ static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struc
     } else if (events || op->in.cause) {
         end_poll(loop, op, events ? events : op->in.cause);
     } else {
+        /* Asked again, but behind what it told before: that may not be told yet, and a cancel could
+         * end it in between. */
         op->in.step = op->flags & WEIR_EDGE ? 0 : POLL_WATCHES;
-        loop_ask(loop, op);
+        loop_event(loop, op, WEIR_EINTR, 0, 0);
     }
 }
 
