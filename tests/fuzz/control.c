@@ -3,7 +3,7 @@
  *
  * Oracles: a second, simple walk over the same bytes; descriptors are found by it, taken once and
  * never again; what is put is found behind what was there; what a received message tells agrees
- * with the header. Nothing outside the bytes is read or written: each block has exactly its size. */
+ * with the header. Nothing outside the bytes is read or written: each block has its exact size. */
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>

@@ -13,6 +13,12 @@
 /* A target: what it promises of these bytes holds, or it aborts. 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define FUZZ_FAIL(sentence)                                                                        \
+    do {                                                                                           \
+        fprintf(stderr, "FAIL %s:%d: %s\n", __FILE__, __LINE__, sentence);                         \
+        abort();                                                                                   \
+    } while (0)
+
 #define FUZZ_CHECK(expression)                                                                     \
     do {                                                                                           \
         if (!(expression)) {                                                                       \
