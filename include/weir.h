@@ -411,7 +411,8 @@ struct weir_address {
 WEIR_API int weir_address_parse(struct weir_address *address, const char *text);
 
 /* [pure] Address to text of the same form, at most 150 bytes with its end. The length written, or
- * WEIR_EINVAL, WEIR_ERANGE when it does not fit. */
+ * WEIR_EINVAL (also for an abstract name that holds a zero byte), WEIR_ERANGE when it does not fit.
+ * A path that begins with "@" is told as "unix:./@...". */
 WEIR_API int weir_address_format(const struct weir_address *address, char *text, size_t room);
 
 /* [loop] A new socket. family AF_*, type SOCK_*; close-on-exec and non-blocking. Returns 0 or

@@ -221,6 +221,8 @@ static void begin_close(struct weir_loop *loop, struct weir_handle *handle, weir
 {
     handle->on_closed = on_closed;
     handle->in.flags |= HANDLE_CLOSING;
+    if (handle->in.kind == WEIR_HANDLE_NONE) /* it is being opened; NONE is to say that it closed */
+        handle->in.kind = WEIR_HANDLE_OTHER;
     loop->closing_count++;
     if (loop->handles == handle) /* to the end of the ring, behind the open ones */
         loop->handles = handle->in.next;

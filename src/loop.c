@@ -165,7 +165,9 @@ static bool loop_is_empty(struct weir_loop *loop)
            !atomic_load(&loop->posted) && !atomic_load(&loop->worked);
 }
 
-static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once);
+static int  turn(struct weir_loop *loop, int64_t timeout_ns, bool once);
+static void begin_running(struct weir_loop *loop);
+static void sleep_in_outer_loop(struct weir_loop *loop);
 
 /* First the ops end, with their handles still open: a callback may close those and be told. */
 static void cancel_everything(struct weir_loop *loop)
@@ -197,9 +199,8 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
     if (!loop->thread)
         loop->thread = os_thread_self();
     loop->shutting = true;
-    loop->running = true;
+    begin_running(loop);
     loop->stop = false;
-    atomic_store(&loop->wake, AWAKE); /* no outer loop sleeps in its place any more */
     cancel_everything(loop);
     uint64_t start_ns = loop->sys->now(loop);
     int64_t  wait_ns = 0; /* the first turn tells what is known, the others may sleep */
@@ -215,6 +216,8 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
         uint64_t gone_ns = loop->sys->now(loop) - start_ns;
         if (gone_ns >= timeout_ns && wait_ns && !loop_is_empty(loop)) {
             loop->running = false;
+            if (loop->embedded)
+                sleep_in_outer_loop(loop);
             return WEIR_EBUSY;
         }
         uint64_t left_ns = timeout_ns > gone_ns ? timeout_ns - gone_ns : 1;
@@ -593,6 +596,14 @@ static void sleep_in_outer_loop(struct weir_loop *loop)
         weir_wake(loop);
 }
 
+/* Back from the outer loop's sleep, if there is one: from now on its own waits sleep. */
+static void begin_running(struct weir_loop *loop)
+{
+    loop->running = true;
+    if (loop->embedded && atomic_exchange(&loop->wake, AWAKE) == TOLD)
+        loop->stats.wakes++;
+}
+
 int weir_run(struct weir_loop *loop, enum weir_run_mode mode)
 {
     int error = loop_admit(loop, "weir_run");
@@ -602,9 +613,7 @@ int weir_run(struct weir_loop *loop, enum weir_run_mode mode)
         return WEIR_EDEADLK;
     if (!loop->thread)
         loop->thread = os_thread_self();
-    loop->running = true;
-    if (loop->embedded && atomic_exchange(&loop->wake, AWAKE) == TOLD)
-        loop->stats.wakes++;
+    begin_running(loop);
     do {
         bool has_work = loop_has_work(loop);
         if (loop->stop || (mode == WEIR_UNTIL_DONE && !has_work))

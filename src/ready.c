@@ -176,6 +176,14 @@ void ready_wake(struct weir_loop *loop)
 
 /* ---- What the mechanism told ----------------------------------------------------------------- */
 
+static void list_ready(struct weir_loop *loop, struct weir_handle *handle)
+{
+    if (handle->in.flags & HANDLE_LISTED)
+        return;
+    handle->in.flags |= HANDLE_LISTED;
+    handles_push(&loop->ready, handle);
+}
+
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
 {
     unsigned hint = handle->in.hint & ~(unsigned)HUNG;
@@ -196,10 +204,7 @@ void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned eve
     handle->in.hint = (uint8_t)hint;
     if (loop->engine->traits & ENGINE_ONESHOT)
         handle->in.want = handle->in.armed = 0;
-    if (handle->in.flags & HANDLE_LISTED)
-        return;
-    handle->in.flags |= HANDLE_LISTED;
-    handles_push(&loop->ready, handle);
+    list_ready(loop, handle);
 }
 
 /* Tells the polls of a handle. What they are interested in. */
@@ -214,8 +219,14 @@ static unsigned serve_polls(struct weir_loop *loop, struct weir_handle *handle, 
             continue;
         interest |= interest_of_poll(op);
         unsigned result = events & (op->in.arg.events | WEIR_HUP | WEIR_ERR);
-        if (result && op->state == OP_GIVEN && loop_room(loop, 1))
+        if (!result || op->state != OP_GIVEN)
+            continue;
+        if (loop_room(loop, 1)) {
             tell_poll(loop, op, result);
+        } else { /* told again when those before it were: the mechanism may tell changes only */
+            handle->in.hint |= (uint8_t)told;
+            list_ready(loop, handle);
+        }
     }
     if (!interest)
         handle->in.flags &= (uint16_t)~HANDLE_POLLED;

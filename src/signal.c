@@ -37,8 +37,12 @@ static void leave(struct signals *signals, struct weir_op *op)
 /* in.step counts how often the signal came and is to be told. */
 static void tell(struct weir_loop *loop, struct weir_op *op)
 {
-    if (!op->in.step || op->state != OP_GIVEN || !loop_room(loop, 1))
+    if (!op->in.step || op->state != OP_GIVEN)
         return;
+    if (!loop_room(loop, 1)) { /* the signal is taken: nothing else would tell it again */
+        loop_ask(loop, op);
+        return;
+    }
     op->in.step--;
     op->served = WEIR_SERVED_READY;
     if (!(op->flags & WEIR_MULTISHOT))

@@ -309,11 +309,12 @@ static uint64_t default_window_ns(size_t engines)
 
 int compare_echo_command(int argc, char **argv)
 {
-    static struct echo_options options = {.shape = {.connections = 50, .size = 64, .depth = 1},
-                                          .timing = {.warmup_ns = 150 * NS_PER_MS},
-                                          .rounds = 5};
+    static struct echo_options options;
     static struct comparison   comparison;
-    comparison.options = &options;
+    options = (struct echo_options){.shape = {.connections = 50, .size = 64, .depth = 1},
+                                    .timing = {.warmup_ns = 150 * NS_PER_MS},
+                                    .rounds = 5};
+    comparison = (struct comparison){.options = &options};
     int status = read_options(&options, argc, argv);
     if (status == -1)
         return EXIT_DONE;

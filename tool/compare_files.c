@@ -449,14 +449,15 @@ static int run(struct files *f)
 
 int compare_files_command(int argc, char **argv)
 {
-    static struct files files = {.options = {.directory = ".",
-                                             .depths = {1, 32},
-                                             .depth_count = 2,
-                                             .size = 4096,
-                                             .mebibytes = 256,
-                                             .rounds = 5,
-                                             .window_ns = 100 * NS_PER_MS}};
-    int                 status = read_options(&files.options, argc, argv);
+    static struct files files;
+    files = (struct files){.options = {.directory = ".",
+                                       .depths = {1, 32},
+                                       .depth_count = 2,
+                                       .size = 4096,
+                                       .mebibytes = 256,
+                                       .rounds = 5,
+                                       .window_ns = 100 * NS_PER_MS}};
+    int status = read_options(&files.options, argc, argv);
     if (status == -1)
         return EXIT_DONE;
     if (status == EXIT_DONE)

@@ -394,7 +394,8 @@ static int run(struct idle *idle)
 
 int compare_idle_command(int argc, char **argv)
 {
-    static struct idle idle = {
+    static struct idle idle;
+    idle = (struct idle){
         .options = {.counts = {10, 1000},
                     .count_of_counts = 2,
                     .rounds = 5,

@@ -52,6 +52,7 @@ static void print_table(const struct weir_engine_info *engines, int count, bool 
 {
     static struct table table;
     struct weir_feature features[FEATURE_ROOM];
+    memset(&table, 0, sizeof table);
     table_row(&table);
     table_cell(&table, "engine");
     table_cell(&table, "model");

@@ -129,7 +129,7 @@ build()
         folder=build-$where
     fi
     case $where in
-    release | debug | asan | tsan | msan | valgrind) set -- --preset "$where" "$@" ;;
+    release | debug | asan | tsan | msan | valgrind | fuzz) set -- --preset "$where" "$@" ;;
     *) set -- -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo "$@" ;;
     esac
     quietly "$folder/configure.log" cmake "$@"

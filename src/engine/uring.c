@@ -291,8 +291,10 @@ static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struc
     } else if (events || op->in.cause) {
         end_poll(loop, op, events ? events : op->in.cause);
     } else {
+        /* Asked again, but behind what it told before: that may not be told yet, and a cancel could
+         * end it in between. */
         op->in.step = op->flags & WEIR_EDGE ? 0 : POLL_WATCHES;
-        loop_ask(loop, op);
+        loop_event(loop, op, WEIR_EINTR, 0, 0);
     }
 }
 
@@ -301,14 +303,16 @@ static void harvest_poll(struct weir_loop *loop, struct weir_op *op, const struc
 static void harvest_watch(struct weir_loop *loop, struct weir_op *op,
                           const struct io_uring_cqe *cqe)
 {
-    int64_t found = op->in.step & ~POLL_WATCHES;
+    struct uring *u = loop->mechanism;
+    int64_t       found = op->in.step & ~POLL_WATCHES;
     if (cqe->flags & IORING_CQE_F_MORE) {
         int64_t events = found ? WEIR_EAGAIN : loop->sys->perform(op, PERFORM_TRY);
         if (events > 0) {
             op->in.step = (uint8_t)(POLL_WATCHES | events);
-            submit_cancel(loop, op);
+            fifo_push(&u->found, op);
         }
     } else if (found || op->in.cause) {
+        fifo_remove(&u->found, op);
         end_poll(loop, op, found ? found : op->in.cause);
     } else {
         loop_ask(loop, op);
@@ -393,6 +397,13 @@ static void harvest_entry(struct weir_loop *loop, const struct io_uring_cqe *cqe
     }
 }
 
+/* What a harvest leaves in the ring is harvested when a cancel needs room, so this comes behind. */
+static void cancel_found(struct weir_loop *loop, struct uring *u)
+{
+    for (struct weir_op *op; (op = fifo_take(&u->found));)
+        submit_cancel(loop, op);
+}
+
 static void harvest(struct weir_loop *loop, struct uring *u)
 {
     struct io_uring_cqe *cqe;
@@ -409,6 +420,7 @@ static void harvest(struct weir_loop *loop, struct uring *u)
         io_uring_cq_advance(&u->ring, count);
         /* What overflowed is kept by the kernel until it is asked for. */
     } while (count && io_uring_cq_has_overflow(&u->ring) && !io_uring_get_events(&u->ring));
+    cancel_found(loop, u);
 }
 
 static int uring_wait(struct weir_loop *loop, int64_t timeout_ns)

@@ -21,6 +21,7 @@ struct uring {
     unsigned        unended;         /* ops that were asked to end and have not */
     uint64_t        cancel_again_ns; /* when they are asked again; 0: none was left over */
     int64_t         patience_ns;     /* from then to the next time */
+    struct op_fifo  found;           /* polls that watched and found: their watch is to end */
     bool            workers_bounded; /* IORING_REGISTER_IOWQ_MAX_WORKERS */
     bool            truncates;       /* IORING_OP_FTRUNCATE is there */
 };

@@ -74,6 +74,7 @@ int weir_address_parse(struct weir_address *address, const char *text)
     return 0;
 }
 
+/* A path that begins with the sign of abstract names is told as one of the folder it is in. */
 static int format_unix(const struct weir_address *address, char *text, size_t room)
 {
     const size_t       start = offsetof(struct sockaddr_un, sun_path);
@@ -81,18 +82,22 @@ static int format_unix(const struct weir_address *address, char *text, size_t ro
     if (address->length > sizeof name)
         return WEIR_EINVAL;
     memcpy(&name, &address->data, address->length);
-    size_t length = address->length > start ? address->length - start : 0;
-    bool   is_abstract = length && !name.sun_path[0];
+    size_t      length = address->length > start ? address->length - start : 0;
+    bool        is_abstract = length && !name.sun_path[0];
+    const char *prefix = !is_abstract && length && name.sun_path[0] == '@' ? "unix:./" : "unix:";
+    size_t      prefix_length = strlen(prefix);
+    if (is_abstract && memchr(name.sun_path + 1, 0, length - 1))
+        return WEIR_EINVAL; /* no text holds a zero byte */
     if (is_abstract)
         name.sun_path[0] = '@';
     else
         length = strnlen(name.sun_path, length);
-    if (room < length + 6)
+    if (room < prefix_length + length + 1)
         return WEIR_ERANGE;
-    memcpy(text, "unix:", 5);
-    memcpy(text + 5, name.sun_path, length);
-    text[5 + length] = 0;
-    return (int)(5 + length);
+    memcpy(text, prefix, prefix_length);
+    memcpy(text + prefix_length, name.sun_path, length);
+    text[prefix_length + length] = 0;
+    return (int)(prefix_length + length);
 }
 
 int weir_address_format(const struct weir_address *address, char *text, size_t room)

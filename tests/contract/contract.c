@@ -8,6 +8,7 @@
 
 #include "host.h"
 #include "ledger.h"
+#include "torture.h"
 
 #define EXIT_SKIPPED 77
 #define CLOSE_TIMEOUT (20 * WEIR_SECOND)
@@ -25,14 +26,32 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static void write_sentence(char *text, size_t room, const char *file, int line, const char *format,
+                           va_list arguments)
+{
+    int used = snprintf(text, room, "FAIL %s:%d: ", base_name(file), line);
+    vsnprintf(text + used, room - (size_t)used, format, arguments);
+}
+
+void contract_broken(const char *file, int line, const char *format, ...)
+{
+    char    text[1000];
+    va_list arguments;
+    va_start(arguments, format);
+    write_sentence(text, sizeof text, file, line, format, arguments);
+    va_end(arguments);
+    host_report(text);
+    host_leave(1);
+}
+
 void contract_fail(const char *file, int line, const char *format, ...)
 {
     char    text[1000];
     va_list arguments;
-    int     used = snprintf(text, sizeof text, "FAIL %s:%d: ", base_name(file), line);
     va_start(arguments, format);
-    vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
+    write_sentence(text, sizeof text, file, line, format, arguments);
     va_end(arguments);
+    torture_check_failed(text + strlen("FAIL "));
     host_report(text);
     host_leave(1);
 }
@@ -40,7 +59,8 @@ void contract_fail(const char *file, int line, const char *format, ...)
 void contract_skip(const char *file, int line, const char *reason)
 {
     char text[1000];
-    (void)file, (void)line;
+    if (torture_fired()) /* what the case looked for may be there */
+        contract_fail(file, line, "skipped: %s", reason);
     snprintf(text, sizeof text, "skip %s", reason);
     host_report(text);
     host_leave(0);
@@ -76,6 +96,15 @@ void contract_run(struct contract *c)
     CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), 0);
 }
 
+/* Where memory fails, a case may await what it never came to start. */
+static _Noreturn void not_pending(const struct weir_op *op)
+{
+    const char *name = weir_op_name(op->kind);
+    if (contract_live(op))
+        contract_broken(__FILE__, __LINE__, "nothing is pending, but a %s has not ended", name);
+    contract_fail(__FILE__, __LINE__, "nothing is pending, but a %s has not ended", name);
+}
+
 int64_t contract_await(struct contract *c, struct weir_op *op)
 {
     while (!weir_ended(op)) {
@@ -83,9 +112,7 @@ int64_t contract_await(struct contract *c, struct weir_op *op)
         if (left < 0)
             contract_fail(__FILE__, __LINE__, "weir_run() returned %s", weir_error_name(left));
         if (left == 0 && !weir_ended(op) && !(op->flags & WEIR_BACKGROUND))
-            contract_fail(__FILE__, __LINE__,
-                          "weir_run() says that nothing is pending, but a %s has not ended",
-                          weir_op_name(op->kind));
+            not_pending(op);
     }
     return op->result;
 }
@@ -164,6 +191,7 @@ bool contract_sanitized(const char *name)
 struct job {
     const struct contract_case *wanted;
     struct contract             contract;
+    unsigned                    limit_s;
 };
 
 void harness_time_up(unsigned limit_s)
@@ -200,8 +228,28 @@ static void close_loop(struct contract *c, unsigned flags)
         CHECK_EQ(weir_run(c->loop, WEIR_UNTIL_DONE), 0);
     }
     struct weir_loop *loop = c->loop;
-    CHECK_EQ(weir_loop_close(loop, CLOSE_TIMEOUT), 0);
+    int               result = weir_loop_close(loop, CLOSE_TIMEOUT);
+    if (result)
+        contract_broken(__FILE__, __LINE__, "weir_loop_close() returned %s",
+                        weir_error_name(result));
     c->loop = NULL;
+}
+
+static struct host_holdings *held_before;
+static unsigned              running_flags;
+
+/* What must hold in the end; `own_threads` as for host_compare(). */
+static void check_books(const unsigned *own_threads)
+{
+    ledger_check(!(running_flags & CONTRACT_NO_LEDGER_HEAP));
+    const char *difference = host_compare(held_before, own_threads);
+    if (difference)
+        contract_broken(__FILE__, __LINE__, "%s", difference);
+}
+
+static void check_books_given_up(unsigned threads_left)
+{
+    check_books(&threads_left);
 }
 
 static void run_books(void *argument, const char *directory)
@@ -210,16 +258,17 @@ static void run_books(void *argument, const char *directory)
     unsigned    flags = job->wanted->flags;
     running = job->contract;
     running.directory = directory;
+    running_flags = flags;
     ledger_begin();
-    struct host_holdings *before = host_holdings();
-    harness_open(&running, flags);
+    held_before = host_holdings();
+    torture_begin(check_books_given_up, job->limit_s);
+    harness_open(&running, flags); /* cases that open loops of their own torture that */
+    torture_arm();
     job->wanted->run(&running);
+    torture_check();
     close_loop(&running, flags);
     contract_fd_release(&running);
-    ledger_check(!(flags & CONTRACT_NO_LEDGER_HEAP));
-    const char *difference = host_compare(before);
-    if (difference)
-        contract_fail(__FILE__, __LINE__, "%s", difference);
+    check_books(NULL);
     ledger_end();
     host_report("ok");
     host_leave(0);
@@ -228,7 +277,7 @@ static void run_books(void *argument, const char *directory)
 void harness_run(struct host_outcome *outcome, const struct contract *c,
                  const struct contract_case *wanted, unsigned limit_s)
 {
-    struct job job = {wanted, *c};
+    struct job job = {wanted, *c, limit_s};
     job.contract.name = wanted->name;
     host_run(outcome, run_books, &job, limit_s);
 }
@@ -275,7 +324,8 @@ struct sum {
 static const char no_valgrind[] =
     "skip Valgrind takes wrong calls for mistakes and has its own limits";
 
-static void run_one(struct contract *c, const struct contract_case *wanted, struct sum *sum)
+static void run_one(struct contract *c, const struct contract_case *wanted,
+                    const struct torture_point *torture, struct sum *sum)
 {
     struct host_outcome outcome;
     const char         *name = wanted->name;
@@ -285,6 +335,12 @@ static void run_one(struct contract *c, const struct contract_case *wanted, stru
     if (wanted->flags & CONTRACT_SLOW)
         limit_s *= 4;
     c->name = name;
+    if (torture) {
+        bool well = torture_case(c, wanted, limit_s, torture);
+        sum->passed += well;
+        sum->failed += !well;
+        return;
+    }
     if (valgrind && (wanted->flags & CONTRACT_NO_VALGRIND))
         memcpy(outcome.verdict, no_valgrind, sizeof no_valgrind);
     else
@@ -316,8 +372,9 @@ static void print_refusal(void *argument)
 }
 
 struct arguments {
-    const char *engine, *name;
-    bool        list;
+    const char          *engine, *name;
+    bool                 list, tortures;
+    struct torture_point torture;
 };
 
 static bool read_arguments(int count, char **words, struct arguments *a)
@@ -330,6 +387,9 @@ static bool read_arguments(int count, char **words, struct arguments *a)
             a->engine = words[++i];
         else if (!strcmp(words[i], "--case") && i + 1 < count)
             a->name = words[++i];
+        else if (!strcmp(words[i], "--torture") && i + 1 < count &&
+                 torture_read(words[++i], &a->torture))
+            a->tortures = true;
         else
             return false;
     }
@@ -347,7 +407,8 @@ int main(int count, char **words)
     struct arguments a;
     struct sum       sum = {0};
     if (!read_arguments(count, words, &a)) {
-        fprintf(stderr, "usage: %s [--engine NAME] [--case NAME] [--list]\n", words[0]);
+        fprintf(stderr, "usage: %s [--engine NAME] [--case NAME] [--torture WHAT] [--list]\n",
+                words[0]);
         return 2;
     }
     if (a.list) {
@@ -369,7 +430,7 @@ int main(int count, char **words)
         if (a.name && strcmp(a.name, at->name) != 0)
             continue;
         found = true;
-        run_one(&c, at, &sum);
+        run_one(&c, at, a.tortures ? &a.torture : NULL, &sum);
     }
     if (a.name && !found) {
         fprintf(stderr, "%s: no case is named %s\n", words[0], a.name);

@@ -83,6 +83,9 @@ extern const struct contract_case contract_cases[];
 _Noreturn void contract_fail(const char *file, int line, const char *format, ...)
     CONTRACT_PRINTF(3, 4);
 _Noreturn void contract_skip(const char *file, int line, const char *reason);
+/* What nothing excuses: weir broke. A failed check is, where memory was made to fail: torture.h. */
+_Noreturn void contract_broken(const char *file, int line, const char *format, ...)
+    CONTRACT_PRINTF(3, 4);
 void contract_check_equal(const char *file, int line, const char *text, int64_t a, int64_t b);
 void contract_check_result(const char *file, int line, const char *text, const struct weir_op *op,
                            int64_t expected);
@@ -302,6 +305,21 @@ weir_done *contract_watch(struct weir_op *op, weir_done *done, const char *call)
 /* Between these, a callback on this thread fails the case. */
 void contract_call_begins(void);
 void contract_call_ends(void);
+
+/* Between these, the calling thread is inside weir, but for the callbacks of the case. */
+void contract_inside_begins(void);
+void contract_inside_ends(void);
+
+/* Notes whose work function it is; what to give to weir in its place. */
+weir_work_call *contract_watch_work(struct weir_op *op, weir_work_call *work);
+
+/* Notes what a poll waits for. */
+void contract_watch_poll(struct weir_op *op, unsigned events, unsigned flags);
+
+/* The calls that open, run and close a loop, which is noted. */
+int contract_call_loop_open(struct weir_loop **loop, const struct weir_options *options);
+int contract_call_run(struct weir_loop *loop, enum weir_run_mode mode);
+int contract_call_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 #ifndef CONTRACT_NO_WRAPPERS
 #include "wrap.h"

@@ -233,6 +233,27 @@ static void handle_during_an_open(struct contract *c)
     CHECK(file.user == &op);
 }
 
+static void not_closed_yet(struct weir_op *op)
+{
+    CHECK(weir_handle_kind(op->handle) != WEIR_HANDLE_NONE);
+    weir_stop(weir_op_loop(op)); /* between the end of the open and the close */
+}
+
+/* Without an on_closed, the kind says when the handle is the caller's again: not before the open
+ * has ended, nor in its done(). */
+static void handle_closed_during_its_open(struct contract *c)
+{
+    static struct weir_handle file;
+    struct weir_op            op = {0};
+    weir_open(&op, c->loop, &file, make_file(c, "x"), WEIR_OPEN_READ, 0, not_closed_yet);
+    CHECK_EQ(weir_close(&file, NULL), 0);
+    CHECK(weir_handle_kind(&file) != WEIR_HANDLE_NONE);
+    contract_await(c, &op);
+    CHECK_RESULT(&op, WEIR_ECANCELED);
+    contract_run(c);
+    CHECK_EQ(weir_handle_kind(&file), WEIR_HANDLE_NONE);
+}
+
 #define MANY 100u
 
 static void many_opens_at_a_time(struct contract *c)
@@ -425,6 +446,7 @@ const struct contract_case contract_cases[] = {
     {"open_files_are_close_on_exec", open_files_are_close_on_exec, 0},
     {"wrong_open_modes_are_refused", wrong_open_modes_are_refused, 0},
     {"handle_during_an_open", handle_during_an_open, 0},
+    {"handle_closed_during_its_open", handle_closed_during_its_open, 0},
     {"many_opens_at_a_time", many_opens_at_a_time, 0},
     {"fstat_tells_what_the_system_tells", fstat_tells_what_the_system_tells, 0},
     {"fsync_of_files_and_of_what_is_none", fsync_of_files_and_of_what_is_none, 0},

@@ -48,8 +48,12 @@ void harness_run(struct host_outcome *outcome, const struct contract *c,
 struct host_holdings;
 struct host_holdings *host_holdings(void);
 
+/* Whether the descriptor can be read from, or written to, now. */
+bool host_ready(int fd, bool writing);
+
 /* NULL when the process holds now what it held then, after a bounded wait for threads on their way
- * out; else a sentence. Frees `before`. */
-const char *host_compare(struct host_holdings *before);
+ * out; else a sentence. Frees `before`. `own_threads`: the case was given up. It left so many, and
+ * may have changed the signal mask, left processes and replaced descriptors 0 to 2. */
+const char *host_compare(struct host_holdings *before, const unsigned *own_threads);
 
 #endif

@@ -12,8 +12,9 @@
 
 #include "host.h"
 #include "ledger.h"
+#include "torture.h"
 
-#define FAIL(...) contract_fail("ledger", __LINE__, __VA_ARGS__)
+#define FAIL(...) contract_broken("ledger", __LINE__, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------
  * Ops
@@ -29,10 +30,12 @@ enum watched {
 #define RECORDS (1u << 18)
 
 struct record {
-    _Atomic uintptr_t     op;
-    _Atomic(weir_done *)  done;
-    _Atomic(const char *) call;
-    _Atomic unsigned      state, told;
+    _Atomic uintptr_t         op;
+    _Atomic(weir_done *)      done;
+    _Atomic(const char *)     call;
+    _Atomic unsigned          state, told;
+    _Atomic(weir_work_call *) work;
+    _Atomic unsigned          awaits; /* of a poll that ends when it is told: WEIR_IN, WEIR_OUT */
 };
 
 static struct record records[RECORDS];
@@ -61,6 +64,52 @@ static struct record *record_of(const struct weir_op *op, bool make)
     FAIL("the case uses more than %u ops", RECORDS);
 }
 
+/* A callback of the case. One whose check fails under torture ends there, and the loop returns. */
+static void run_done(struct weir_op *op, weir_done *done)
+{
+    struct torture_escape escape;
+    struct weir_loop     *loop = op->handle->loop;
+    if (!torture_on()) {
+        done(op);
+        return;
+    }
+    torture_progress();
+    if (torture_given_up())
+        return;
+    torture_callback_begins(&escape);
+    if (setjmp(escape.out) == 0)
+        done(op);
+    torture_callback_ends(&escape);
+    if (torture_given_up())
+        torture_stop(loop);
+}
+
+static int64_t run_work(struct weir_op *op)
+{
+    struct torture_escape escape;
+    weir_work_call       *work = LOAD(record_of(op, false)->work);
+    volatile int64_t      result = WEIR_ECANCELED;
+    torture_callback_begins(&escape);
+    if (!torture_given_up() && setjmp(escape.out) == 0)
+        result = work(op);
+    torture_callback_ends(&escape);
+    return result;
+}
+
+weir_work_call *contract_watch_work(struct weir_op *op, weir_work_call *work)
+{
+    if (!torture_on() || !work)
+        return work;
+    STORE(record_of(op, true)->work, work);
+    return run_work;
+}
+
+void contract_watch_poll(struct weir_op *op, unsigned events, unsigned flags)
+{
+    bool ends = !(flags & (WEIR_LEVEL | WEIR_EDGE));
+    STORE(record_of(op, true)->awaits, ends ? events & (WEIR_IN | WEIR_OUT) : 0);
+}
+
 /* Every done() of weir comes through here. */
 static void tell(struct weir_op *op)
 {
@@ -77,12 +126,13 @@ static void tell(struct weir_op *op)
     STORE(record->told, LOAD(record->told) + 1);
     if (!op->more)
         STORE(record->state, WATCHED_ENDED);
-    done(op);
+    run_done(op, done);
 }
 
 weir_done *contract_watch(struct weir_op *op, weir_done *done, const char *call)
 {
     struct record *record = record_of(op, true);
+    torture_progress();
     /* A live op that is started again is left as it is: weir aborts, and says so better. */
     if (LOAD(record->state) == WATCHED_LIVE)
         return tell;
@@ -96,11 +146,13 @@ weir_done *contract_watch(struct weir_op *op, weir_done *done, const char *call)
 void contract_call_begins(void)
 {
     calls_deep++;
+    contract_inside_begins();
 }
 
 void contract_call_ends(void)
 {
     calls_deep--;
+    contract_inside_ends();
 }
 
 void contract_done(struct weir_op *op)
@@ -151,9 +203,82 @@ static void check_ops(void)
 {
     for (unsigned i = 0; i < RECORDS; i++) {
         unsigned state = LOAD(records[i].state);
-        if (state == WATCHED_LIVE || state == WATCHED_OUTSIDE)
+        /* What a case that was given up registered itself, it had no time to take back. */
+        if (state == WATCHED_LIVE || (state == WATCHED_OUTSIDE && !torture_given_up()))
             FAIL("a %s was started and never ended", LOAD(records[i].call));
     }
+}
+
+static bool is_of_a_file(const struct weir_op *op)
+{
+    enum weir_handle_kind kind = weir_handle_kind(op->handle);
+    return kind == WEIR_HANDLE_FILE || kind == WEIR_HANDLE_DIRECTORY;
+}
+
+/* Whether nothing keeps the op from ending but a turn of its loop. */
+static bool is_overdue(const struct weir_op *op)
+{
+    const struct weir_handle *handle = op->handle;
+    enum weir_handle_kind     kind = weir_handle_kind(handle);
+    bool                      file = is_of_a_file(op);
+    switch ((enum weir_op_kind)op->kind) {
+    case WEIR_OP_NOP:
+    case WEIR_OP_FSTAT:
+    case WEIR_OP_FSYNC:
+    case WEIR_OP_TRUNCATE:
+    case WEIR_OP_PREALLOCATE:
+    case WEIR_OP_ADVISE:
+    case WEIR_OP_SHUTDOWN:
+        return true;
+    case WEIR_OP_ACCEPT:
+    case WEIR_OP_RECV:
+    case WEIR_OP_RECVV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+    case WEIR_OP_RECV_MSG:
+    case WEIR_OP_RECV_BATCH:
+        return file || (kind && host_ready((int)weir_handle_os(handle), false));
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
+        return file || (kind && host_ready((int)weir_handle_os(handle), true));
+    case WEIR_OP_POLL: {
+        unsigned awaits = LOAD(record_of(op, false)->awaits);
+        int      fd = (int)weir_handle_os(handle);
+        return kind && (((awaits & WEIR_IN) && host_ready(fd, false)) ||
+                        ((awaits & WEIR_OUT) && host_ready(fd, true)));
+    }
+    default:
+        return false;
+    }
+}
+
+static const struct weir_op *live_op(unsigned i)
+{
+    bool live = LOAD(records[i].state) == WATCHED_LIVE;
+    return live ? (const struct weir_op *)LOAD(records[i].op) : NULL;
+}
+
+const char *ledger_overdue(bool files)
+{
+    const struct weir_op *op;
+    for (unsigned i = 0; i < RECORDS; i++)
+        if ((op = live_op(i)) && op->kind == WEIR_OP_COPY)
+            return NULL; /* others may stand behind it, at either end */
+    for (unsigned i = 0; i < RECORDS; i++)
+        if ((op = live_op(i)) && (files || !is_of_a_file(op)) && is_overdue(op))
+            return LOAD(records[i].call);
+    return NULL;
+}
+
+bool ledger_waits_for_workers(void)
+{
+    const struct weir_op *op;
+    for (unsigned i = 0; i < RECORDS; i++)
+        if ((op = live_op(i)) && op->served != WEIR_SERVED_WORKER)
+            return false;
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -250,7 +375,7 @@ static void *heap_resize(void *user, void *memory, size_t size)
             block_free(memory);
         return NULL;
     }
-    if (heap_must_fail() || size > SIZE_MAX - BLOCK_HEAD)
+    if (torture_fails(TORTURE_MEMORY) || heap_must_fail() || size > SIZE_MAX - BLOCK_HEAD)
         return NULL;
     struct block *block = malloc(BLOCK_HEAD + size);
     if (!block)

@@ -12,6 +12,13 @@ void ledger_begin(void);
  * has changed. */
 void ledger_check(bool heap);
 
+/* The call that started a live op which lacks nothing that it needs to end, or NULL; if `files`,
+ * also one that waits for a disk. */
+const char *ledger_overdue(bool files);
+
+/* Whether every op that is live is with a worker. */
+bool ledger_waits_for_workers(void);
+
 /* Frees the buffers and what the ledger holds. */
 void ledger_end(void);
 

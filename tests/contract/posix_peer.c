@@ -9,9 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "contract.h"
+#include "torture.h"
 
 #define WAIT_MS 20000
+#define SLICE_MS 500 /* of it */
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -30,10 +31,13 @@ struct weir_address contract_loopback(uint16_t port)
 static void wait_for(int fd, short events)
 {
     struct pollfd ready = {.fd = fd, .events = events};
-    int           count;
-    do
-        count = poll(&ready, 1, WAIT_MS);
-    while (count < 0 && errno == EINTR);
+    int           count = 0;
+    for (int waited_ms = 0; count == 0 && waited_ms < WAIT_MS; waited_ms += SLICE_MS) {
+        torture_check();
+        count = poll(&ready, 1, SLICE_MS);
+        if (count < 0 && errno == EINTR)
+            count = 0;
+    }
     if (count == 0)
         contract_fail(__FILE__, __LINE__, "a plain peer waited in vain to %s",
                       events & POLLIN ? "read" : "write");

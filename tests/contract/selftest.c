@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "torture.h"
 
 /* Runs the planted case inside a ledger of its own; its verdict must hold `words`. */
 static void expect(struct contract *c, void (*planted)(struct contract *c), unsigned flags,
@@ -392,6 +393,193 @@ static void abort_that_does_not_come(struct contract *c)
     expect(c, plant_expectation, 0, "expected an abort, but it ended with 0");
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * Torture: what a failure excuses, and what it does not
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Runs the planted case with its nth allocation failing. */
+static void expect_tortured(struct contract *c, void (*planted)(struct contract *c), unsigned nth,
+                            const char *words)
+{
+    const struct torture_point point = {TORTURE_MEMORY, nth, false},
+                               none = {TORTURE_NONE, 0, false};
+    torture_plan(&point);
+    expect(c, planted, 0, words);
+    CHECK_EQ(torture_fired(), nth <= torture_counted());
+    torture_plan(&none);
+}
+
+static void *ask(struct contract *c)
+{
+    return c->options.allocator->resize(c->options.allocator->user, NULL, 24);
+}
+
+static void give_back(struct contract *c, void *memory)
+{
+    c->options.allocator->resize(c->options.allocator->user, memory, 0);
+}
+
+/* It holds a descriptor, a pending op on the stack and a thread at a gate when it is given up. */
+static void *wait_at_the_gate(void *gate)
+{
+    contract_gate_wait(gate);
+    return NULL;
+}
+
+static void plant_unkept_promise(struct contract *c)
+{
+    struct weir_op         op = {0};
+    struct contract_thread thread;
+    struct contract_gate   gate = {0};
+    CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
+    contract_thread_start(&thread, wait_at_the_gate, &gate);
+    weir_timer(&op, c->loop, 3600 * WEIR_SECOND, 0, contract_done);
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    CHECK(memory != NULL);
+    give_back(c, memory);
+    CHECK(!"the failure came");
+}
+
+static void torture_excuses_an_unkept_promise(struct contract *c)
+{
+    expect_tortured(c, plant_unkept_promise, 1, "gave up selftest.c");
+    expect_tortured(c, plant_unkept_promise, 2, "gave up selftest.c"); /* the timer's, or ask() */
+    expect_tortured(c, plant_unkept_promise, 3, "FAIL selftest.c");
+}
+
+static void check_nothing(struct weir_op *op)
+{
+    CHECK_EQ(op->result, WEIR_ECONNRESET);
+}
+
+static void plant_check_in_callback(struct contract *c)
+{
+    static struct weir_op ops[2];
+    weir_timer(&ops[0], c->loop, 3600 * WEIR_SECOND, 0, contract_done);
+    weir_timer(&ops[1], c->loop, 0, 0, check_nothing);
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    if (memory)
+        give_back(c, memory);
+    contract_run(c);
+}
+
+static void torture_leaves_a_callback(struct contract *c)
+{
+    expect_tortured(c, plant_check_in_callback, 2, "gave up selftest.c");
+}
+
+static void plant_wait_in_vain(struct contract *c)
+{
+    struct weir_handle a = {0}, b = {0};
+    struct weir_op     op = {0};
+    char               byte;
+    contract_unix_pair(c, &a, &b);
+    weir_recv(&op, &a, &byte, 1, 0, contract_done);
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    if (memory)
+        give_back(c, memory);
+    contract_await(c, &op);
+}
+
+static void torture_ends_a_wait_in_vain(struct contract *c)
+{
+    expect_tortured(c, plant_wait_in_vain, 1, "gave up nothing happened any more");
+}
+
+/* Fails in turn: each of these keeps what weir must not keep. */
+static void plant_block_kept(struct contract *c)
+{
+    contract_inside_begins();
+    void *first = ask(c), *second = ask(c);
+    contract_inside_ends();
+    CHECK(first != NULL && second != NULL);
+}
+
+static void torture_excuses_no_leak(struct contract *c)
+{
+    expect_tortured(c, plant_block_kept, 2, "1 blocks (24 bytes) of the loop's memory");
+}
+
+static void plant_descriptor_kept(struct contract *c)
+{
+    contract_inside_begins();
+    int   kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    void *memory = ask(c);
+    contract_inside_ends();
+    CHECK(kept >= 0 && memory != NULL);
+}
+
+static void torture_excuses_no_open_descriptor(struct contract *c)
+{
+    expect_tortured(c, plant_descriptor_kept, 1, "(/dev/null) was left open");
+}
+
+static void plant_op_forgotten(struct contract *c)
+{
+    static struct weir_handle none;
+    static struct weir_op     op;
+    contract_watch(&op, contract_done, "timer");
+    op = (struct weir_op){.kind = WEIR_OP_TIMER, .handle = &none};
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    CHECK(memory != NULL);
+}
+
+static void torture_excuses_no_lost_op(struct contract *c)
+{
+    expect_tortured(c, plant_op_forgotten, 1, "a timer was started and never ended");
+}
+
+static void plant_op_slept_over(struct contract *c)
+{
+    static struct weir_handle a, b;
+    static struct weir_op     op;
+    contract_unix_pair(c, &a, &b);
+    CHECK_EQ(weir_try_send(&b, "x", 1, 0), 1);
+    contract_watch(&op, contract_done, "recv");
+    op = (struct weir_op){.kind = WEIR_OP_RECV, .handle = &a};
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    CHECK(memory != NULL);
+}
+
+static void torture_excuses_no_sleep_over_data(struct contract *c)
+{
+    const struct torture_point point = {TORTURE_MEMORY, 1, false}, none = {TORTURE_NONE, 0, false};
+    const struct contract_case wanted = {c->name, plant_op_slept_over, 0};
+    struct host_outcome        outcome;
+    torture_plan(&point);
+    harness_run(&outcome, c, &wanted, 20);
+    torture_plan(&none);
+    if (!strstr(outcome.verdict, "a recv did not end, though all that it needs was there"))
+        contract_fail(__FILE__, __LINE__, "the verdict is: %s", outcome.verdict);
+}
+
+static void plant_hang_inside(struct contract *c)
+{
+    contract_inside_begins();
+    if (!ask(c))
+        while (true)
+            pause();
+    contract_inside_ends();
+}
+
+static void torture_excuses_no_hang(struct contract *c)
+{
+    const struct torture_point point = {TORTURE_MEMORY, 1, false}, none = {TORTURE_NONE, 0, false};
+    torture_plan(&point);
+    quietly(c, plant_hang_inside, "not done within 3 s");
+    torture_plan(&none);
+}
+
 /* The loops are those of the planted cases. */
 const struct contract_case contract_cases[] = {
     {"clean_case_passes", clean_case_passes, CONTRACT_OWN_LOOP},
@@ -418,5 +606,13 @@ const struct contract_case contract_cases[] = {
     {"wrong_result", wrong_result, CONTRACT_OWN_LOOP},
     {"skip_is_told", skip_is_told, CONTRACT_OWN_LOOP},
     {"abort_that_does_not_come", abort_that_does_not_come, CONTRACT_OWN_LOOP},
+    {"torture_excuses_an_unkept_promise", torture_excuses_an_unkept_promise, CONTRACT_OWN_LOOP},
+    {"torture_leaves_a_callback", torture_leaves_a_callback, CONTRACT_OWN_LOOP},
+    {"torture_ends_a_wait_in_vain", torture_ends_a_wait_in_vain, CONTRACT_OWN_LOOP},
+    {"torture_excuses_no_leak", torture_excuses_no_leak, CONTRACT_OWN_LOOP},
+    {"torture_excuses_no_open_descriptor", torture_excuses_no_open_descriptor, CONTRACT_OWN_LOOP},
+    {"torture_excuses_no_lost_op", torture_excuses_no_lost_op, CONTRACT_OWN_LOOP},
+    {"torture_excuses_no_sleep_over_data", torture_excuses_no_sleep_over_data, CONTRACT_OWN_LOOP},
+    {"torture_excuses_no_hang", torture_excuses_no_hang, CONTRACT_OWN_LOOP},
     {0},
 };

@@ -161,6 +161,23 @@ static void several_ops_on_one_signal(struct contract *c)
     check_unblocked(c, SIGUSR1);
 }
 
+/* Those that there is no memory to tell of at once are told later. */
+static void more_ops_on_one_signal_than_memory(struct contract *c)
+{
+    static struct weir_op ops[200];
+    for (int i = 0; i < 200; i++)
+        weir_signal(&ops[i], c->loop, SIGUSR1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_heap_fail(1, true);
+    send_self(SIGUSR1);
+    contract_await(c, &ops[199]);
+    contract_heap_fail(0, false);
+    contract_run(c);
+    for (int i = 0; i < 200; i++)
+        CHECK_RESULT(&ops[i], SIGUSR1);
+    check_unblocked(c, SIGUSR1);
+}
+
 static void cancelled_signal_is_let_through(struct contract *c)
 {
     struct weir_op op = {0}, other = {0};
@@ -274,6 +291,7 @@ const struct contract_case contract_cases[] = {
     {"multishot_tells_each", multishot_tells_each, 0},
     {"queued_signals_are_all_told", queued_signals_are_all_told, 0},
     {"several_ops_on_one_signal", several_ops_on_one_signal, 0},
+    {"more_ops_on_one_signal_than_memory", more_ops_on_one_signal_than_memory, 0},
     {"cancelled_signal_is_let_through", cancelled_signal_is_let_through, 0},
     {"own_mask_is_kept", own_mask_is_kept, 0},
     {"loop_close_lets_through", loop_close_lets_through, 0},

@@ -355,6 +355,37 @@ static void echo_received(struct weir_op *op)
 }
 
 /* What callbacks start is handed over before the outer loop sleeps, and needs no further run. */
+/* More ends at a time than there is memory to tell of. */
+static void embedded_loop_goes_on_without_memory(struct contract *c)
+{
+    enum { COUNT = 200 };
+    static struct weir_handle handles[COUNT];
+    static struct weir_op     recvs[COUNT];
+    static char               bytes[COUNT];
+    int                       peers[COUNT], fd = embed(c);
+    if (fd < 0)
+        SKIP("the mechanism has no descriptor that another loop can wait for");
+    for (int i = 0; i < COUNT; i++) {
+        peers[i] = contract_unix_peer(c, &handles[i]);
+        weir_recv(&recvs[i], &handles[i], &bytes[i], 1, 0, contract_done);
+    }
+    for (int turn = 0; turn < 4; turn++)
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_heap_fail(1, true);
+    for (int i = 0; i < COUNT; i++)
+        contract_raw_send(peers[i], "x", 1);
+    for (int i = 0; i < COUNT; i++)
+        while (!weir_ended(&recvs[i]))
+            outer_wait(c, fd);
+    contract_heap_fail(0, false);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_RESULT(&recvs[i], 1);
+        CHECK_EQ(weir_close(&handles[i], NULL), 0);
+        contract_raw_close(peers[i]);
+    }
+    contract_run(c);
+}
+
 static void embedded_callbacks_are_served(struct contract *c)
 {
     struct echo e = {.laps = 0};
@@ -622,6 +653,7 @@ const struct contract_case contract_cases[] = {
     {"wake_ends_a_wait", wake_ends_a_wait, 0},
     {"wake_before_a_wait_makes_it_return", wake_before_a_wait_makes_it_return, 0},
     {"embedded_loop_is_served", embedded_loop_is_served, 0},
+    {"embedded_loop_goes_on_without_memory", embedded_loop_goes_on_without_memory, 0},
     {"embedded_callbacks_are_served", embedded_callbacks_are_served, 0},
     {"loop_timeout_is_told", loop_timeout_is_told, 0},
     {"post_while_embedded_is_seen", post_while_embedded_is_seen, 0},

@@ -34,7 +34,8 @@ static inline void contract_start_work(struct weir_op *op, struct weir_loop *loo
                                        weir_work_call *work, unsigned flags, weir_done *done)
 {
     contract_call_begins();
-    weir_work(op, loop, work, flags, contract_watch(op, done, "work"));
+    weir_done *watched = contract_watch(op, done, "work");
+    weir_work(op, loop, contract_watch_work(op, work), flags, watched);
     contract_call_ends();
 }
 
@@ -121,7 +122,9 @@ static inline void contract_start_poll(struct weir_op *op, struct weir_handle *h
                                        unsigned events, unsigned flags, weir_done *done)
 {
     contract_call_begins();
-    weir_poll(op, handle, events, flags, contract_watch(op, done, "poll"));
+    weir_done *watched = contract_watch(op, done, "poll");
+    contract_watch_poll(op, events, flags);
+    weir_poll(op, handle, events, flags, watched);
     contract_call_ends();
 }
 
@@ -360,47 +363,100 @@ static inline int64_t contract_call_try_send(struct weir_handle *handle, const v
     return result;
 }
 
-#define weir_nop             contract_start_nop
-#define weir_timer           contract_start_timer
-#define weir_signal          contract_start_signal
-#define weir_work            contract_start_work
-#define weir_resolve         contract_start_resolve
-#define weir_open            contract_start_open
-#define weir_accept          contract_start_accept
-#define weir_connect         contract_start_connect
-#define weir_recv            contract_start_recv
-#define weir_recvv           contract_start_recvv
-#define weir_send            contract_start_send
-#define weir_sendv           contract_start_sendv
-#define weir_shutdown        contract_start_shutdown
-#define weir_poll            contract_start_poll
-#define weir_recv_msg        contract_start_recv_msg
-#define weir_send_msg        contract_start_send_msg
-#define weir_recv_batch      contract_start_recv_batch
-#define weir_send_batch      contract_start_send_batch
-#define weir_read            contract_start_read
-#define weir_write           contract_start_write
-#define weir_readv           contract_start_readv
-#define weir_writev          contract_start_writev
-#define weir_fstat           contract_start_fstat
-#define weir_fsync           contract_start_fsync
-#define weir_truncate        contract_start_truncate
-#define weir_preallocate     contract_start_preallocate
-#define weir_advise          contract_start_advise
-#define weir_copy            contract_start_copy
-#define weir_recv_pooled     contract_start_recv_pooled
+static inline int contract_call_socket(struct weir_handle *handle, struct weir_loop *loop,
+                                       int family, int type, unsigned flags)
+{
+    contract_inside_begins();
+    int result = weir_socket(handle, loop, family, type, flags);
+    contract_inside_ends();
+    return result;
+}
+
+static inline int contract_call_listen(struct weir_handle *handle, struct weir_loop *loop,
+                                       const void *address, size_t address_length, int backlog,
+                                       unsigned flags)
+{
+    contract_inside_begins();
+    int result = weir_listen(handle, loop, address, address_length, backlog, flags);
+    contract_inside_ends();
+    return result;
+}
+
+static inline int contract_call_pipe(struct weir_handle *reader, struct weir_handle *writer,
+                                     struct weir_loop *loop)
+{
+    contract_inside_begins();
+    int result = weir_pipe(reader, writer, loop);
+    contract_inside_ends();
+    return result;
+}
+
+static inline int contract_call_adopt(struct weir_handle *handle, struct weir_loop *loop,
+                                      weir_os_handle os, unsigned flags)
+{
+    contract_inside_begins();
+    int result = weir_adopt(handle, loop, os, flags);
+    contract_inside_ends();
+    return result;
+}
+
+static inline int contract_call_engine_list(struct weir_engine_info *engines, size_t room)
+{
+    contract_inside_begins();
+    int result = weir_engine_list(engines, room);
+    contract_inside_ends();
+    return result;
+}
+
+#define weir_nop contract_start_nop
+#define weir_timer contract_start_timer
+#define weir_signal contract_start_signal
+#define weir_work contract_start_work
+#define weir_resolve contract_start_resolve
+#define weir_open contract_start_open
+#define weir_accept contract_start_accept
+#define weir_connect contract_start_connect
+#define weir_recv contract_start_recv
+#define weir_recvv contract_start_recvv
+#define weir_send contract_start_send
+#define weir_sendv contract_start_sendv
+#define weir_shutdown contract_start_shutdown
+#define weir_poll contract_start_poll
+#define weir_recv_msg contract_start_recv_msg
+#define weir_send_msg contract_start_send_msg
+#define weir_recv_batch contract_start_recv_batch
+#define weir_send_batch contract_start_send_batch
+#define weir_read contract_start_read
+#define weir_write contract_start_write
+#define weir_readv contract_start_readv
+#define weir_writev contract_start_writev
+#define weir_fstat contract_start_fstat
+#define weir_fsync contract_start_fsync
+#define weir_truncate contract_start_truncate
+#define weir_preallocate contract_start_preallocate
+#define weir_advise contract_start_advise
+#define weir_copy contract_start_copy
+#define weir_recv_pooled contract_start_recv_pooled
 #define weir_recv_msg_pooled contract_start_recv_msg_pooled
-#define weir_move            contract_start_move
-#define weir_post            contract_start_post
-#define weir_close           contract_call_close
-#define weir_close_now       contract_call_close_now
-#define weir_cancel          contract_call_cancel
-#define weir_cancel_all      contract_call_cancel_all
-#define weir_deadline        contract_call_deadline
-#define weir_deadline_at     contract_call_deadline_at
-#define weir_stop            contract_call_stop
-#define weir_wake            contract_call_wake
-#define weir_try_recv        contract_call_try_recv
-#define weir_try_send        contract_call_try_send
+#define weir_move contract_start_move
+#define weir_post contract_start_post
+#define weir_close contract_call_close
+#define weir_close_now contract_call_close_now
+#define weir_cancel contract_call_cancel
+#define weir_cancel_all contract_call_cancel_all
+#define weir_deadline contract_call_deadline
+#define weir_deadline_at contract_call_deadline_at
+#define weir_stop contract_call_stop
+#define weir_wake contract_call_wake
+#define weir_try_recv contract_call_try_recv
+#define weir_socket contract_call_socket
+#define weir_listen contract_call_listen
+#define weir_pipe contract_call_pipe
+#define weir_adopt contract_call_adopt
+#define weir_engine_list contract_call_engine_list
+#define weir_loop_open contract_call_loop_open
+#define weir_run contract_call_run
+#define weir_loop_close contract_call_loop_close
+#define weir_try_send contract_call_try_send
 
 #endif

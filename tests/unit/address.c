@@ -173,6 +173,30 @@ static void strange_addresses(void)
     CHECK_EQ(strlen(text), 5 + sizeof name.sun_path);
 }
 
+/* A text leads back to the same socket, or there is none: names are no paths, and no zero byte in a
+ * peer's name cuts off what is told of it. */
+static void names_and_paths(void)
+{
+    char                text[150];
+    struct weir_address address = {0}, again;
+    struct sockaddr_un  name = {.sun_family = AF_UNIX, .sun_path = "@folder/x"};
+    memcpy(address.data.bytes, &name, sizeof name);
+    address.length = (uint32_t)offsetof(struct sockaddr_un, sun_path) + 10;
+    CHECK_EQ(weir_address_format(&address, text, sizeof text), 16);
+    CHECK(!strcmp(text, "unix:./@folder/x"));
+    CHECK_EQ(weir_address_format(&address, text, 16), WEIR_ERANGE);
+    CHECK_EQ(weir_address_parse(&again, text), 0);
+    CHECK(!strcmp((const char *)again.data.bytes + offsetof(struct sockaddr_un, sun_path),
+                  "./@folder/x"));
+    memcpy(name.sun_path, "\0one\0two", 8);
+    memcpy(address.data.bytes, &name, sizeof name);
+    address.length = (uint32_t)offsetof(struct sockaddr_un, sun_path) + 8;
+    CHECK_EQ(weir_address_format(&address, text, sizeof text), WEIR_EINVAL);
+    address.length -= 4;
+    CHECK_EQ(weir_address_format(&address, text, sizeof text), 9);
+    CHECK(!strcmp(text, "unix:@one"));
+}
+
 /* Bytes at random, mostly from the letters of addresses: always an answer, and what is taken comes
  * back as it was. */
 static void hostile_text(void)
@@ -204,6 +228,7 @@ int main(void)
     name_lengths('@', sizeof((struct sockaddr_un *)0)->sun_path);
     rooms();
     strange_addresses();
+    names_and_paths();
     hostile_text();
     puts("ok");
     return 0;
