@@ -2,6 +2,7 @@
 /* sim.c - `weir sim`: runs a program in simulated worlds, a seed each, until one fails; then finds
  * what it takes to fail, and says how to see it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -144,7 +145,7 @@ static int check_program(const struct asked *asked, struct failure *why)
     char traces[2][32] = {"/tmp/weir-sim-XXXXXX", "/tmp/weir-sim-XXXXXX"};
     int  error = 0;
     for (int i = 0; i < 2; i++) {
-        int file = mkstemp(traces[i]);
+        int file = mkostemp(traces[i], O_CLOEXEC);
         if (file < 0)
             return fail(why, "cannot make a file in /tmp: %s", strerror(errno));
         close(file);

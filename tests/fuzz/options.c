@@ -16,6 +16,7 @@
 #include "../../tool/choice.h"
 #include "../../tool/measure/trial.h"
 #include "../../tool/programs.h"
+#include "../../tool/sim_run.h"
 
 enum { WORDS_MAX = 16 };
 
@@ -74,7 +75,7 @@ int __wrap_series_open(struct series *series, size_t count, size_t rounds, struc
     return fail(why, "nothing is measured here");
 }
 
-/* The file of `weir compare files`. */
+/* The file of `weir compare files`, and the first that `weir sim` needs. */
 int __wrap_mkostemp(char *path, int flags)
 {
     (void)path, (void)flags;
@@ -85,6 +86,40 @@ int __wrap_mkostemp(char *path, int flags)
 
 void __wrap_stop_watch(void)
 {
+}
+
+/* In the place of sim_run.c: no program is run, since there is no file for its trace. */
+int sim_run_start(const struct sim_plan *plan, struct sim_run *run, struct failure *why)
+{
+    (void)plan, (void)run, (void)why;
+    FUZZ_CHECK(!"reached");
+    return -1;
+}
+
+int sim_run_whole(const struct sim_plan *plan, struct sim_run *run, struct failure *why)
+{
+    return sim_run_start(plan, run, why);
+}
+
+int sim_run_await(struct sim_run *runs, int count)
+{
+    (void)runs, (void)count;
+    return -1;
+}
+
+void sim_run_finish(struct sim_run *run)
+{
+    (void)run;
+}
+
+bool sim_run_failed(const struct sim_run *run)
+{
+    return run->status != 0;
+}
+
+void sim_run_describe(const struct sim_run *run, char *text, size_t room)
+{
+    snprintf(text, room, "exit status %d", run->status);
 }
 
 /* In the place of programs.c: there are no programs in this one. */
