@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* again.c - system calls that say "not now" for a while, in the middle of a loop's life, each as its
- * manual page allows it: everything still ends, with its true result. */
+/* again.c - system calls that say "not now" for a while, in the middle of a loop's life, each as
+ * its manual page allows it: everything still ends, with its true result. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -204,11 +203,11 @@ static void refuse_and_forget(struct contract *c)
     CHECK_EQ(weir_handle_kind(&world.a), WEIR_HANDLE_NONE);
 }
 
-/* Everything that is registered for the end runs; every inherited descriptor is closed. */
+/* Every inherited descriptor is closed, and nothing else is done. */
 static void leave(struct contract *c)
 {
     (void)c;
-    exit(0);
+    _exit(0);
 }
 
 static void execute(struct contract *c)

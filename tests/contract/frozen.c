@@ -233,8 +233,10 @@ static void others_go_on(struct contract *c)
 static void beside(struct contract *c, enum what what)
 {
     begin(c, what, contract_done);
-    if (freezer_stalls_the_loop(&cold.freezer, c))
+    if (freezer_stalls_the_loop(&cold.freezer, c)) {
+        contract_thread_join(&cold.freezer.thread);
         SKIP(STALLS);
+    }
     others_go_on(c);
     CHECK(contract_live(&cold.op));
     int result = weir_cancel(&cold.op);
@@ -329,8 +331,10 @@ static void closed_with_every_worker_in_a_fifo(struct contract *c)
               WEIR_OPEN_WRITE | WEIR_OPEN_CREATE, 0, contract_done);
     sockets_and_work_go_on(c);
     int result = weir_loop_close(c->loop, 20 * WEIR_MILLISECOND);
+    int standing = 0; /* a worker may be too late to stand: its open was cancelled in the queue */
     for (int i = 0; i < WORKERS; i++)
-        CHECK_EQ(result == WEIR_EBUSY, contract_live(&opens[i]));
+        standing += contract_live(&opens[i]);
+    CHECK_EQ(result == WEIR_EBUSY, standing > 0);
     if (result == WEIR_EBUSY) {
         for (int i = 0; i < WORKERS; i++) /* both ends, which waits for nobody */
             contract_raw_close(open(paths[i], O_RDWR | O_CLOEXEC));

@@ -96,7 +96,7 @@ void contract_deny_threads(int error)
     install(filter, sizeof filter / sizeof *filter);
 }
 
-/* ---- For a while: each call is asked about, and goes on when the while is over ---------------- */
+/* ---- For a while: each call is asked about, and goes on when the while is over --------------- */
 
 static struct {
     int                    listener, error;

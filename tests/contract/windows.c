@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* windows.c - a network of the case's own with small packets, over which streams move through the
- * smallest buffers that the system gives: every transfer is cut into many, and none loses a byte. */
+ * smallest buffers that the system gives: every transfer is cut into many, and loses no byte. */
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
