@@ -206,10 +206,13 @@ static void transfers_without_memory_for_a_while(struct contract *c)
 
 /* Each forked process opens a loop of its own. */
 const struct contract_case contract_cases[] = {
-    {"mechanisms_that_say_not_now", mechanisms_that_say_not_now, CONTRACT_OWN_LOOP},
-    {"watching_fails_for_a_while", watching_fails_for_a_while, CONTRACT_OWN_LOOP},
-    {"transfers_that_say_not_now", transfers_that_say_not_now, CONTRACT_OWN_LOOP},
+    {"mechanisms_that_say_not_now", mechanisms_that_say_not_now,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
+    {"watching_fails_for_a_while", watching_fails_for_a_while,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
+    {"transfers_that_say_not_now", transfers_that_say_not_now,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {"transfers_without_memory_for_a_while", transfers_without_memory_for_a_while,
-     CONTRACT_OWN_LOOP},
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {0},
 };

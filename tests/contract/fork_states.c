@@ -331,6 +331,6 @@ const struct contract_case contract_cases[] = {
     {"before_the_first_turn", before_the_first_turn, 0},
     {"while_everything_waits", while_everything_waits, 0},
     {"in_a_callback_of_a_batch", in_a_callback_of_a_batch, 0},
-    {"while_an_accept_is_paced", while_an_accept_is_paced, 0},
+    {"while_an_accept_is_paced", while_an_accept_is_paced, CONTRACT_NO_VALGRIND},
     {0},
 };

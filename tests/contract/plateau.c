@@ -430,9 +430,10 @@ static void no_room_for_a_name(struct contract *c)
 }
 
 const struct contract_case contract_cases[] = {
-    {"no_descriptor_for_a_while", no_descriptor_for_a_while, 0},
-    {"two_descriptors_serve_a_crowd", two_descriptors_serve_a_crowd, 0},
-    {"descriptors_passed_to_a_full_process", descriptors_passed_to_a_full_process, 0},
+    {"no_descriptor_for_a_while", no_descriptor_for_a_while, CONTRACT_NO_VALGRIND},
+    {"two_descriptors_serve_a_crowd", two_descriptors_serve_a_crowd, CONTRACT_NO_VALGRIND},
+    {"descriptors_passed_to_a_full_process", descriptors_passed_to_a_full_process,
+     CONTRACT_NO_VALGRIND},
     /* These open their loops where the disk is seen. */
     {"no_space_for_a_while", no_space_for_a_while, CONTRACT_OWN_LOOP},
     {"many_race_for_the_last_space", many_race_for_the_last_space, CONTRACT_OWN_LOOP},
