@@ -102,6 +102,11 @@ int os_reopen_tty(int descriptor, int flags)
     return ours < 0 ? -errno : ours;
 }
 
+int os_replace(int descriptor, int by, bool close_on_exec)
+{
+    return dup3(by, descriptor, close_on_exec ? O_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
 /* ---- Calls that never wait: preadv2(2), pwritev2(2) ------------------------------------------ */
 
 static const struct iovec *vector_of(const struct weir_buf *buffers)

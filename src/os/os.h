@@ -94,6 +94,9 @@ int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count
 int os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
 int os_sync_data(int descriptor);             /* as fdatasync(2) */
 
+/* The number `descriptor` means what `by` means, by one call: 0 or WEIR_E*, and it is unchanged. */
+int os_replace(int descriptor, int by, bool close_on_exec);
+
 /* As weir_direct_alignment(), of a regular file or block device. */
 int os_direct_alignment(int descriptor, struct weir_alignment *alignment);
 

@@ -189,15 +189,15 @@ static void classify_tty(struct weir_handle *handle, bool own)
         handle->in.flags |= HANDLE_GUARDED;
         return;
     }
-    handle->in.flags |= HANDLE_NONBLOCK;
     if (handle->in.flags & WEIR_BORROWED) {
+        handle->in.flags |= HANDLE_NONBLOCK;
         handle->in.descriptor = ours; /* closing the handle closes this one only */
         handle->in.flags &= (uint16_t)~WEIR_BORROWED;
     } else {
-        int close_on_exec = fcntl(descriptor, F_GETFD) & FD_CLOEXEC;
-        dup2(ours, descriptor); /* the number stays the caller's */
-        if (close_on_exec)
-            fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+        /* The number stays the caller's, and at no moment would another thread's child inherit what
+         * was close-on-exec. */
+        int error = os_replace(descriptor, ours, fcntl(descriptor, F_GETFD) & FD_CLOEXEC);
+        handle->in.flags |= error ? HANDLE_GUARDED : HANDLE_NONBLOCK;
         close(ours);
     }
 }

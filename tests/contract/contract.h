@@ -287,6 +287,12 @@ int contract_fork_status(struct contract *c, void (*run)(struct contract *c));
 void contract_deny(int number, int error);
 void contract_deny_when(int number, unsigned argument, uint32_t value, int error);
 
+/* The next calls of this number fail with `error`, so many of them, and the others go on. Once in a
+ * process, which is to be one of contract_in_fork(): a thread answers until it ends. How many have
+ * failed so far. */
+void     contract_deny_for_a_while(int number, int error, unsigned times);
+unsigned contract_denied_times(void);
+
 /* From now on a mechanism that would wait for ever fails with `error`; one that only looks does
  * not. */
 void contract_deny_waiting(int error);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -266,6 +267,73 @@ static void all_mechanisms_in_mid_life(struct contract *c)
         }
 }
 
+static struct flight {
+    struct weir_handle a, b, c, d, listener, accepted, fifo;
+    struct weir_op     recv, all, poll, accept, open, timer, cancelled;
+    char               bytes[8], byte;
+    int                ended;
+} flight;
+
+static void count_end(struct weir_op *op)
+{
+    (void)op;
+    flight.ended++;
+}
+
+static void take_off(struct contract *c)
+{
+    const char *path = contract_temp_file(c);
+    flight = (struct flight){.ended = 0};
+    contract_unix_pair(c, &flight.a, &flight.b);
+    contract_unix_pair(c, &flight.c, &flight.d);
+    contract_listen_any(c, &flight.listener);
+    unlink(path); /* of the trial before */
+    CHECK_EQ(mkfifo(path, 0600), 0);
+    weir_recv(&flight.recv, &flight.a, flight.bytes, 1, 0, count_end);
+    weir_recv(&flight.all, &flight.b, flight.bytes + 1, 5, WEIR_ALL, count_end);
+    weir_poll(&flight.poll, &flight.c, WEIR_IN, 0, count_end);
+    weir_recv(&flight.cancelled, &flight.d, &flight.byte, 1, 0, count_end);
+    weir_accept(&flight.accept, &flight.listener, &flight.accepted, 0, count_end);
+    weir_open(&flight.open, c->loop, &flight.fifo, path, WEIR_OPEN_READ, 0, count_end);
+    weir_timer(&flight.timer, c->loop, WEIR_MILLISECOND, 0, count_end);
+    CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    int both = open(path, O_RDWR | O_CLOEXEC); /* or nobody could end the open */
+    CHECK(both >= 0);
+}
+
+/* Ops wait in the mechanism when it is denied: whatever still can be told is told once, and the
+ * close does not hang. */
+static void in_flight(struct contract *c)
+{
+    static struct weir_handle a, b;
+    struct weir_options       options = {.engine = c->engine};
+    CHECK_EQ(weir_loop_open(&c->loop, &options), 0);
+    contract_unix_pair(c, &a, &b);
+    take_off(c);
+    deny_trial();
+    weir_cancel(&flight.cancelled);
+    weir_close(&flight.c, NULL);
+    use_all(c, &a, &b);
+    weir_try_send(&flight.b, "x", 1, 0);
+    weir_try_send(&flight.a, "hello", 5, 0);
+    for (int i = 0; i < 5; i++)
+        weir_run(c->loop, WEIR_NOWAIT);
+    int result = weir_loop_close(c->loop, PATIENCE);
+    CHECK(result == 0 || result == error_told());
+    CHECK(flight.ended <= 7);
+    if (result == 0)
+        CHECK_EQ(flight.ended, 7);
+}
+
+static void with_everything_in_flight(struct contract *c)
+{
+    for (size_t i = 0; i < sizeof mechanism_calls / sizeof mechanism_calls[0]; i++)
+        for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++) {
+            trial = (struct trial){.calls = {mechanism_calls[i]}, .error = errors[e]};
+            contract_in_fork(c, in_flight);
+        }
+}
+
 static const int op_calls[] = {
     SYS_recvfrom, SYS_sendto, SYS_recvmsg, SYS_sendmsg, SYS_preadv2, SYS_pwritev2,
     SYS_pread64,  SYS_preadv, SYS_pwritev, SYS_openat,  SYS_fsync,
@@ -313,6 +381,7 @@ const struct contract_case contract_cases[] = {
      CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {"each_mechanism_in_mid_life", each_mechanism_in_mid_life, CONTRACT_OWN_LOOP},
     {"all_mechanisms_in_mid_life", all_mechanisms_in_mid_life, CONTRACT_OWN_LOOP},
+    {"with_everything_in_flight", with_everything_in_flight, CONTRACT_OWN_LOOP},
     {"op_unsupported_in_mid_life", op_unsupported_in_mid_life, CONTRACT_OWN_LOOP},
     {"exhausted_limits_are_told", exhausted_limits_are_told,
      CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},

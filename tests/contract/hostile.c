@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* hostile.c - what a program does behind a loop's back: descriptors closed from outside, a user
- * that changes, opens that never end. */
+ * that changes, opens that never end; and peers that send what nobody asked for. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +81,110 @@ static void changed_user_is_heeded(struct contract *c)
     contract_close(c, &file);
 }
 
+static struct servant {
+    struct weir_handle listener, file;
+    const char        *path;
+    uint16_t           port;
+} servant;
+
+static int64_t return_7(struct weir_op *op)
+{
+    (void)op;
+    return 7;
+}
+
+/* What a server does that was started with rights: accept, answer, write to its log. */
+static void serve_one(struct contract *c)
+{
+    struct weir_handle accepted = {0};
+    struct weir_op     op = {0}, work = {0};
+    char               byte;
+    int                client = contract_raw_connect(servant.port);
+    contract_raw_send(client, "q", 1);
+    weir_accept(&op, &servant.listener, &accepted, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    weir_recv(&op, &accepted, &byte, 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 1);
+    weir_send(&op, &accepted, &byte, 1, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 1);
+    contract_raw_recv(client, &byte, 1);
+    CHECK_EQ(byte, 'q');
+    weir_write(&op, &servant.file, &byte, 1, WEIR_STREAM, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 1);
+    weir_fsync(&op, &servant.file, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    weir_work(&work, c->loop, return_7, 0, contract_done);
+    CHECK_EQ(contract_await(c, &work), 7);
+    contract_close(c, &accepted);
+    contract_raw_close(client);
+}
+
+static void give_up_rights(struct contract *c)
+{
+    struct weir_handle again = {0};
+    struct weir_op     op = {0};
+    CHECK_EQ(contract_open(c, &c->loop, NULL), 0);
+    servant.port = contract_listen_any(c, &servant.listener);
+    servant.path = contract_temp_file(c);
+    CHECK_EQ(open_file(c, &servant.file, servant.path, WEIR_OPEN_WRITE | WEIR_OPEN_CREATE | 0600),
+             0);
+    serve_one(c);
+    CHECK_EQ(chmod(c->directory, 0755), 0);
+    CHECK_EQ(setgroups(0, NULL), 0);
+    CHECK_EQ(setresgid(NOBODY, NOBODY, NOBODY), 0);
+    CHECK_EQ(setresuid(NOBODY, NOBODY, NOBODY), 0);
+    for (int i = 0; i < 3; i++) {
+        serve_one(c);
+        CHECK_EQ(open_file(c, &again, servant.path, WEIR_OPEN_READ), WEIR_EACCES);
+        CHECK_EQ(open_file(c, &again, contract_temp_file(c), WEIR_OPEN_WRITE | WEIR_OPEN_CREATE),
+                 WEIR_EACCES);
+    }
+    weir_resolve(&op, c->loop, &(struct weir_lookup){.host = "127.0.0.1", .service = "80"}, 0,
+                 contract_done);
+    CHECK_EQ(contract_await(c, &op), 1);
+    contract_close(c, &servant.listener);
+    contract_close(c, &servant.file);
+    contract_loop_close(c, c->loop);
+    c->loop = NULL;
+}
+
+/* A server opens its port and its files with rights that it gives up for good: what is open goes
+ * on, and nothing can be opened any more that needs them. */
+static void rights_given_up_for_good(struct contract *c)
+{
+    if (geteuid() != 0)
+        SKIP("this process may not change its user");
+    contract_in_fork(c, give_up_rights);
+}
+
+/* A peer that sends without end costs what the system's buffer holds, and no memory of weir's:
+ * nothing is received before a receive asks for it. */
+static void unread_bytes_cost_no_memory(struct contract *c)
+{
+    enum { PEERS = 32 };
+    static const char         much[65536];
+    static struct weir_handle handles[PEERS];
+    static struct weir_op     recvs[PEERS];
+    int                       peers[PEERS];
+    char                      byte;
+    for (int i = 0; i < PEERS; i++) {
+        handles[i] = (struct weir_handle){0};
+        peers[i] = contract_tcp_peer(c, &handles[i]);
+        weir_recv(&recvs[i], &handles[i], &byte, 1, 0, contract_done);
+        contract_raw_send(peers[i], "x", 1);
+        CHECK_EQ(contract_await(c, &recvs[i]), 1);
+    }
+    uint64_t bytes = contract_heap().bytes;
+    for (int i = 0; i < PEERS; i++)
+        while (send(peers[i], much, sizeof much, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+            CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
+    CHECK_EQ(contract_heap().bytes, bytes);
+    for (int i = 0; i < PEERS; i++) {
+        contract_close(c, &handles[i]);
+        contract_raw_close(peers[i]);
+    }
+}
+
 /* Opens of FIFOs wait for their other ends, each in a thread of weir's or of the kernel: so many as
  * options.file_workers says, and no more. */
 static void waiting_opens_take_bounded_threads(struct contract *c)
@@ -118,6 +224,9 @@ static void waiting_opens_take_bounded_threads(struct contract *c)
 const struct contract_case contract_cases[] = {
     {"closed_behind_its_back_does_not_spin", closed_behind_its_back_does_not_spin, 0},
     {"changed_user_is_heeded", changed_user_is_heeded, 0},
+    /* The forked process opens a loop of its own. */
+    {"rights_given_up_for_good", rights_given_up_for_good, CONTRACT_OWN_LOOP},
+    {"unread_bytes_cost_no_memory", unread_bytes_cost_no_memory, 0},
     /* Its loop has few file workers. */
     {"waiting_opens_take_bounded_threads", waiting_opens_take_bounded_threads, CONTRACT_OWN_LOOP},
     {0},

@@ -5,9 +5,12 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "contract.h"
 
@@ -91,4 +94,60 @@ void contract_deny_threads(int error)
         ANSWER(SECCOMP_RET_ALLOW),
     };
     install(filter, sizeof filter / sizeof *filter);
+}
+
+/* ---- For a while: each call is asked about, and goes on when the while is over --------------- */
+
+static struct {
+    int                    listener, error;
+    unsigned               times;
+    atomic_uint            denied;
+    struct contract_thread thread;
+} spell;
+
+/* Answers until the process ends. */
+static void *answer_calls(void *argument)
+{
+    struct seccomp_notif      call;
+    struct seccomp_notif_resp answer;
+    for (;;) {
+        call = (struct seccomp_notif){0};
+        if (ioctl(spell.listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
+            continue; /* who asked was interrupted */
+        answer = (struct seccomp_notif_resp){.id = call.id};
+        if (atomic_load(&spell.denied) < spell.times) {
+            answer.error = -spell.error;
+            atomic_fetch_add(&spell.denied, 1);
+        } else {
+            answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        }
+        (void)ioctl(spell.listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+    }
+    return argument;
+}
+
+void contract_deny_for_a_while(int number, int error, unsigned times)
+{
+    struct sock_filter filter[] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        EXPECT(ARCHITECTURE, 3),
+        LOAD(offsetof(struct seccomp_data, nr)),
+        EXPECT(number, 1),
+        ANSWER(SECCOMP_RET_USER_NOTIF),
+        ANSWER(SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    spell.error = error;
+    spell.times = times;
+    spell.listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                  SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
+    if (spell.listener < 0)
+        SKIP("this kernel asks nobody about a system call");
+    contract_thread_start(&spell.thread, answer_calls, NULL);
+}
+
+unsigned contract_denied_times(void)
+{
+    return atomic_load(&spell.denied);
 }

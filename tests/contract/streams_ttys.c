@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* streams_ttys.c - terminals: a program's own are blocking and shared with its parent, and stay
  * so. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -329,6 +331,29 @@ static void adopting_takes_no_controlling_terminal(struct contract *c)
     contract_in_fork(c, in_a_new_session);
 }
 
+/* What was close-on-exec is so at every moment: it is not set again afterwards, when another thread
+ * may have forked. */
+static void adopted_tty_stays_close_on_exec(struct contract *c)
+{
+    static struct weir_handle tty;
+    struct pty                pty = open_pty(true);
+    char                      byte;
+    int                       number = contract_fd_copy(pty.slave);
+    int                       inherited = fcntl(pty.slave, F_DUPFD, 0);
+    static struct weir_handle other;
+    CHECK_EQ(fcntl(number, F_SETFD, FD_CLOEXEC), 0);
+    contract_deny_when(SYS_fcntl, 1, F_SETFD, EPERM);
+    CHECK_EQ(weir_adopt(&tty, c->loop, number, 0), 0);
+    CHECK_EQ(weir_adopt(&other, c->loop, inherited, 0), 0);
+    CHECK_EQ(weir_handle_os(&tty), number);
+    CHECK_EQ(fcntl(number, F_GETFD), FD_CLOEXEC);
+    CHECK_EQ(fcntl(inherited, F_GETFD), 0); /* nor is it set where it was not */
+    type(&pty, "x");
+    CHECK_EQ(recv_now(c, &tty, &byte, 1), 1);
+    contract_close(c, &other);
+    close_pty(c, &tty, &pty);
+}
+
 const struct contract_case contract_cases[] = {
     {"raw_input_as_it_is_typed", raw_input_as_it_is_typed, 0},
     {"canonical_input_line_by_line", canonical_input_line_by_line, 0},
@@ -340,6 +365,7 @@ const struct contract_case contract_cases[] = {
     {"full_output_does_not_block", full_output_does_not_block, 0},
     {"master_side_is_served", master_side_is_served, 0},
     {"tty_of_another_user_is_served", tty_of_another_user_is_served, 0},
+    {"adopted_tty_stays_close_on_exec", adopted_tty_stays_close_on_exec, 0},
     /* The loop has to be opened in the new session. */
     {"adopting_takes_no_controlling_terminal", adopting_takes_no_controlling_terminal,
      CONTRACT_OWN_LOOP},

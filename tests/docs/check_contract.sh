@@ -73,4 +73,31 @@ awk -v document="$document" '
         printf "%d promises, %d without a case\n", rows, without >"/dev/stderr"
     }
 ' "$scratch/known" tests/later.txt "$scratch/functions" "$document" >"$scratch/findings"
+
+others=$(ls docs/security.md docs/testing.md docs/engines.md 2>/dev/null) || true
+awk '
+    FILENAME ~ /\/known$/ {
+        known[$1] = 1
+        sub(/[.].*/, "")
+        topics[$0] = 1
+        next
+    }
+    {
+        count = split($0, parts, "`")
+        named = 0
+        for (i = 2; i < count; i += 2) {
+            if (parts[i] !~ /^[a-z_]+[.][A-Za-z0-9_]+$/)
+                continue
+            topic = parts[i]
+            sub(/[.].*/, "", topic)
+            if (parts[i] in known)
+                named++
+            else if (topic in topics && topic != "options") # which is a structure too
+                printf "%s:%d: there is no %s\n", FILENAME, FNR, parts[i]
+        }
+        if (FILENAME ~ /security/ && /^[|] / && !/^[|] Promise / && !named)
+            printf "%s:%d: names no case\n", FILENAME, FNR
+    }
+' "$scratch/known" $others >>"$scratch/findings"
+[ -f docs/security.md ] || echo "docs/security.md is not there" >>"$scratch/findings"
 verdict "$scratch/findings"

@@ -5,7 +5,7 @@
 . "${SOURCE:?}/tests/house/lib.sh"
 make_scratch
 
-find README.md CHANGELOG.md docs -name '*.md' | LC_ALL=C sort >"$scratch/documents"
+find README.md CHANGELOG.md SECURITY.md docs -name '*.md' | LC_ALL=C sort >"$scratch/documents"
 # Every word of the sources and of the build; constants of error.h have their prefix given.
 {
     for folder in include src tool examples bench tests; do
