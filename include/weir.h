@@ -103,7 +103,8 @@ WEIR_API const char *weir_version_text(void);
 #define WEIR_EDGE 0x0010u       /* poll: told at least once after each change from not ready */
 #define WEIR_ONESHOT 0x0020u    /* poll: told once; the default */
 #define WEIR_ZEROCOPY 0x0040u   /* send: without a copy where the engine can; else plain */
-#define WEIR_PEEK 0x0080u /* recv, recvv, recv_msg: the bytes stay; WEIR_ENOTSUP but on sockets */
+/* recv, recvv, recv_msg: the bytes stay. WEIR_ENOTSUP but on sockets, WEIR_EINVAL with WEIR_ALL. */
+#define WEIR_PEEK 0x0080u
 #define WEIR_DATA_ONLY 0x0100u /* fsync: the data and what is needed to read it (fdatasync) */
 
 /* Flags of handles. A function refuses one that it does not know with WEIR_EINVAL. */

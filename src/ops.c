@@ -276,6 +276,8 @@ void weir_connect(struct weir_op *op, struct weir_handle *handle, const void *ad
 static int check_place(const struct weir_handle *handle, unsigned flags, uint64_t offset,
                        uint64_t offset_most)
 {
+    if ((flags & WEIR_PEEK) && (flags & WEIR_ALL))
+        return WEIR_EINVAL; /* a second call would see the same bytes again */
     if ((flags & WEIR_PEEK) && !handle_is_socket(handle))
         return WEIR_ENOTSUP;
     if (offset == WEIR_STREAM)

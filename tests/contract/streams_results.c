@@ -278,6 +278,20 @@ static void peek_leaves_the_bytes(struct contract *c, const struct transport *tr
 }
 OVER_SOCKETS(peek_leaves_the_bytes)
 
+/* What stays cannot be gone on behind. */
+static void peek_at_all_is_refused(struct contract *c, const struct transport *transport)
+{
+    static struct weir_handle a;
+    struct weir_op            op = {0};
+    char                      data[8];
+    struct weir_buf           pieces[] = {{data, 2}, {data + 2, 6}};
+    contract_raw_close(transport->reader(c, &a));
+    CHECK_EQ(recv_now(c, &a, data, sizeof data, WEIR_PEEK | WEIR_ALL), WEIR_EINVAL);
+    weir_recvv(&op, &a, pieces, 2, WEIR_PEEK | WEIR_ALL, contract_done);
+    CHECK_EQ(contract_await(c, &op), WEIR_EINVAL);
+}
+OVER_SOCKETS(peek_at_all_is_refused)
+
 /* A pipe cannot be peeked into: that is told, and nothing is taken. */
 static void peek_into_a_pipe_is_refused(struct contract *c, const struct transport *transport)
 {
@@ -666,6 +680,7 @@ const struct contract_case contract_cases[] = {
     ALL_CASES(stream_reads_are_recvs, 0),
     ALL_CASES(offset_on_a_stream_is_espipe, 0),
     SOCKET_CASES(peek_leaves_the_bytes, 0),
+    SOCKET_CASES(peek_at_all_is_refused, 0),
     PIPE_CASES(peek_into_a_pipe_is_refused, 0),
     ALL_CASES(try_recv_never_waits, 0),
     ALL_CASES(try_send_never_waits, 0),
