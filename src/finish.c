@@ -134,6 +134,20 @@ static bool conclude_open(struct weir_loop *loop, struct weir_op *op, int64_t re
     return true;
 }
 
+/* A regular file is read and written to the end of what was asked, however often that takes; where
+ * it gave less it mostly ends, which a call that never waits says at once. Past the page cache the
+ * next place may be none that can be read. */
+static bool ends_here(struct weir_loop *loop, struct weir_op *op)
+{
+    if (op->in.cause || (op->handle->in.flags & HANDLE_DIRECT))
+        return true;
+    if (!op_reads(op))
+        return false;
+    int64_t more = loop->sys->perform(op, PERFORM_TRY);
+    op->in.progress += more > 0 ? (uint64_t)more : 0;
+    return more == 0;
+}
+
 static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     if (result < 0) {
@@ -149,9 +163,8 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
     struct rest rest = rest_of(op);
     bool        whole = (uint64_t)result == rest.length;
     op->in.progress += (uint64_t)result;
-    /* A regular file is read and written to the end of what was asked, however often that takes. */
-    bool goes_on = (op->flags & WEIR_ALL) ? !(whole && rest.last) && result > 0
-                                          : whole && !rest.last && handle_has_offsets(op->handle);
+    bool goes_on = !(whole && rest.last) && result > 0 &&
+                   ((op->flags & WEIR_ALL) || whole || !ends_here(loop, op));
     if (goes_on && !op->in.cause) {
         loop_ask(loop, op);
         return false;

@@ -522,10 +522,28 @@ static void served_is_told_truly(struct contract *c)
     CHECK_EQ(op.served, WEIR_SERVED_NOT);
 }
 
+/* The files of proc(5) give a page at a time, wherever they end. */
+static void short_reads_go_on(struct contract *c)
+{
+    static struct weir_handle file;
+    static char               data[65536], again[65536];
+    int                       plain = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+    ssize_t                   once = plain < 0 ? -1 : read(plain, data, sizeof data);
+    if (plain >= 0)
+        close(plain);
+    if (once <= 0 || once == (ssize_t)sizeof data)
+        SKIP("no file here gives less at a time than it has");
+    open_file(c, &file, "/proc/kallsyms", WEIR_OPEN_READ);
+    CHECK_EQ(read_at(c, &file, data, sizeof data, 0), sizeof data);
+    CHECK_EQ(read_at(c, &file, again, 1000, 30000), 1000);
+    CHECK(memcmp(again, data + 30000, 1000) == 0);
+}
+
 const struct contract_case contract_cases[] = {
     {"offsets", offsets, 0},
     {"append", append, 0},
     {"eof_short", eof_short, 0},
+    {"short_reads_go_on", short_reads_go_on, 0},
     {"stream_ops_in_order", stream_ops_in_order, 0},
     {"many_offsets_at_a_time", many_offsets_at_a_time, 0},
     {"file_vectored_over_IOV_MAX", vectored_over_IOV_MAX, 0},
