@@ -488,12 +488,17 @@ static void tell_harvest(struct weir_loop *loop)
     }
 }
 
+/* The loop itself has something to do without a wait. */
+static bool loop_has_to_do(const struct weir_loop *loop)
+{
+    return loop->asked.first || loop->ended.first || loop->closing.first || loop->ready.first ||
+           loop->event_next < loop->event_count;
+}
+
 /* Something can be told without a wait. */
 static bool loop_has_news(struct weir_loop *loop)
 {
-    return loop->asked.first || loop->ended.first || loop->closing.first || loop->ready.first ||
-           loop->event_next < loop->event_count || atomic_load(&loop->posted) ||
-           atomic_load(&loop->worked);
+    return loop_has_to_do(loop) || atomic_load(&loop->posted) || atomic_load(&loop->worked);
 }
 
 /* weir_run() has a reason to go on. */
@@ -655,9 +660,11 @@ void loop_visit(struct weir_loop *loop)
     weir_run(loop, WEIR_NOWAIT);
 }
 
+/* What others bring is not looked at: who brings it has to wake the loop, and a simulation that
+ * knew of it by itself would hide a wake that is lost. */
 int64_t loop_next_turn(struct weir_loop *loop)
 {
-    if (loop_has_news(loop) || loop->changed.first)
+    if (loop_has_to_do(loop) || loop->changed.first)
         return 0;
     return until_timer(loop, -1);
 }
@@ -681,5 +688,5 @@ int64_t weir_loop_timeout(struct weir_loop *loop)
     int error = loop_admit(loop, "weir_loop_timeout");
     if (error)
         return error;
-    return loop_next_turn(loop);
+    return loop_has_news(loop) ? 0 : loop_next_turn(loop);
 }
