@@ -68,6 +68,8 @@ int sim_readiness_watch(struct weir_loop *loop, struct weir_handle *handle)
     struct sim_loop   *own = sim_loop_of(loop);
     struct sim_object *object = sim_descriptor(own->host, handle->in.descriptor);
     handle->in.armed = handle->in.want;
+    if (handle->in.want && own->model == SIM_EDGE) /* what is not heard of is not told again */
+        handle->in.armed = WEIR_IN | WEIR_OUT | WEIR_RDHUP | WANT_HUNG;
     if (!handle->in.want) {
         if (handle->in.slot >= 0)
             unwatch(own, handle);
@@ -118,7 +120,7 @@ void sim_readiness_harvest(struct sim_loop *own)
         unsigned          events = is_due(watch) ? events_of(watch) : 0;
         if (!events && watch->handle->in.armed &&
             sim_chance(world, DRAW_ORDER, SPURIOUS_PER_MILLION))
-            events = watch->handle->in.armed & (WEIR_IN | WEIR_OUT);
+            events = (watch->handle->in.armed & (WEIR_IN | WEIR_OUT)) | events_of(watch);
         else if (events && told && sim_chance(world, DRAW_ORDER, HELD_BACK_PER_MILLION))
             events = 0, held = true;
         if (!events)
@@ -126,7 +128,7 @@ void sim_readiness_harvest(struct sim_loop *own)
         tell(watch, events);
         told = true;
     }
-    if (held)
+    if (held || (told && own->model == SIM_LEVEL)) /* which tells again what still holds */
         sim_loop_news(own);
 }
 
