@@ -136,6 +136,7 @@ static int wait_loop(struct weir_loop *loop, int64_t timeout_ns)
         if (world->now_ns < until_ns)
             world->now_ns = until_ns;
     }
+    own->harvested = true;
     if (own->model == SIM_COMPLETION)
         sim_completion_harvest(own);
     else

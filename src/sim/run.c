@@ -118,7 +118,10 @@ static void take_turn(struct weir_sim *world, struct sim_event *event)
     if (own->loop->running) /* somewhere below us: it will look again by itself */
         return;
     sim_trace(world, "%s turn", own->host->name);
+    own->harvested = false;
     loop_visit(own->loop);
+    if (!own->harvested) /* it was stopped: its news are still to be had */
+        sim_loop_turn(own, sim_time(world, TURN_NS));
     sim_turn_all(world);
 }
 

@@ -23,6 +23,7 @@ struct sim_loop {
     bool                  own_world; /* made for this loop, ends with it */
     bool                  waits;     /* its thread sleeps in wait, and runs the world meanwhile */
     bool                  awake;     /* its turn has come */
+    bool                  harvested; /* in this turn: what the mechanism had was taken */
     struct sim_event      turn;
     struct weir_allocator allocator; /* the caller's; the loop's own may fail by a fault */
     struct sim_record    *records;   /* ring of those in flight */
