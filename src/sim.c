@@ -8,6 +8,8 @@
 
 #include "sim/state.h"
 
+#define STANDARD_STREAMS 3 /* sim_console_open() */
+
 /* ---- Worlds and hosts ------------------------------------------------------------------------ */
 
 int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options)
@@ -167,6 +169,14 @@ void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void
 {
     sim->check = check;
     sim->check_user = user;
+}
+
+unsigned weir_sim_descriptors(const struct weir_sim_host *host)
+{
+    unsigned count = 0;
+    for (uint32_t i = STANDARD_STREAMS; i < host->descriptor_room; i++)
+        count += host->descriptors[i] != NULL;
+    return count;
 }
 
 const char *weir_sim_broken(const struct weir_sim *sim)

@@ -106,6 +106,9 @@ WEIR_API const char *weir_sim_fault_name(enum weir_sim_fault fault);
 /* A check of the test's own, after every step: a sentence of what is broken, or NULL. */
 WEIR_API void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user);
 
+/* How many descriptors the host has open, beside the standard streams. */
+WEIR_API unsigned weir_sim_descriptors(const struct weir_sim_host *host);
+
 /* The sentence of the invariant that broke, or NULL; a hash over every step so far. */
 WEIR_API const char *weir_sim_broken(const struct weir_sim *sim);
 WEIR_API uint64_t    weir_sim_trace_hash(const struct weir_sim *sim);
