@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cancel.c - asking ops to end: by the caller, by a deadline, by a close; and the timers. */
+#include "base/canary.h"
 #include "engine.h"
 #include "os/os.h"
 
@@ -70,6 +71,8 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
             signal_cancel(loop, op);
         else if (op->kind == WEIR_OP_POLL && handle_has_offsets(op->handle))
             loop_finish(loop, op, cause); /* an edge that never comes: the engine never had it */
+        else if (CANARY(early_buffer_return) && !(loop->engine->traits & ENGINE_READINESS))
+            loop_finish(loop, op, cause); /* before the kernel has let go of its memory */
         else
             loop->engine->cancel(loop, op);
         return 0;
@@ -162,7 +165,7 @@ void timers_fire(struct weir_loop *loop)
     const struct heap_entry *first = heap_first(&loop->timers);
     if (!first)
         return;
-    uint64_t now_ns = loop->sys->now(loop);
+    uint64_t now_ns = loop->sys->now(loop) + (CANARY(early_timer) ? WEIR_MICROSECOND : 0);
     for (; first && first->due_ns <= now_ns; first = heap_first(&loop->timers)) {
         struct weir_op *op = first->op;
         heap_remove(&loop->timers, op);

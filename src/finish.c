@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* finish.c - how an op ends: what a call's result means for it, and the telling. */
+#include "base/canary.h"
 #include "base/rest.h"
 #include "engine.h"
 
@@ -17,7 +18,7 @@ static void settle_result(struct weir_op *op, int64_t result)
 {
     if (op->in.cause && (result == WEIR_ECANCELED || result == WEIR_EINTR))
         result = op->in.cause;
-    if (op->in.progress && result < 0) {
+    if (op->in.progress && result < 0 && !CANARY(wrong_count_after_partial_send)) {
         op->error = (int32_t)result;
         result = (int64_t)op->in.progress;
     } else if ((op->flags & WEIR_ALL) && result < 0) {
@@ -76,7 +77,7 @@ static int64_t attach_new(struct weir_loop *loop, struct weir_op *op, struct wei
 {
     int64_t result = unwanted ? (op->in.cause ? op->in.cause : WEIR_ECANCELED)
                               : handle_attach(handle, loop, descriptor, 0, kind, true);
-    if (result < 0)
+    if (result < 0 && !CANARY(leaked_accept))
         loop->sys->close(loop, descriptor);
     return result;
 }
@@ -305,6 +306,8 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
         loop->stats.cancelled++;
     if (handle->in.flags & HANDLE_CLOSING)
         handle_op_left(loop, handle);
+    if (CANARY(double_completion) && op->done && op->in.cause && op->result >= 0)
+        op->done(op); /* the op that was done all the same, and then the cancel's end of it */
     if (op->done)
         op->done(op); /* the op, and what it stands in, may be gone from here on */
 }

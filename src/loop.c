@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/canary.h"
 #include "engine.h"
 #include "os/os.h"
 
@@ -423,7 +424,8 @@ static void run_closing(struct weir_loop *loop)
     while (loop->closing.first && !loop->stop) {
         struct weir_handle *handle = handles_take(&loop->closing);
         bool                was_last = handle == last;
-        if (handle->in.ops_in || handle->in.ops_out) /* started since: its end lists it again */
+        bool                has_ops = handle->in.ops_in || handle->in.ops_out;
+        if (has_ops && !CANARY(ghost_after_close)) /* started since: its end lists it again */
             handle->in.flags &= (uint16_t)~HANDLE_LISTED;
         else
             handle_finish_close(loop, handle);
@@ -596,8 +598,9 @@ static void sleep_in_outer_loop(struct weir_loop *loop)
         ready_flush(loop);
     else if (loop->thread) /* nothing was started before the first run, whose thread it is */
         loop->engine->wait(loop, 0);
-    if (atomic_exchange(&loop->wake, ASLEEP) == TOLD || loop->ready.first ||
-        atomic_load(&loop->posted) || atomic_load(&loop->worked))
+    bool told = atomic_exchange(&loop->wake, ASLEEP) == TOLD || loop->ready.first ||
+                atomic_load(&loop->posted) || atomic_load(&loop->worked);
+    if (told && !CANARY(lost_wake))
         weir_wake(loop);
 }
 

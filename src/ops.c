@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/annotate_op.h"
+#include "base/canary.h"
 #include "base/rest.h"
 #include "engine.h"
 #include "os/os.h"
@@ -131,7 +132,7 @@ void op_submit(struct weir_op *op)
     struct weir_handle *handle = op->handle;
     uint8_t             direction = take_direction(op);
     annotate_op_needed(op);
-    if (handle->in.busy & direction) {
+    if ((handle->in.busy & direction) && !CANARY(reordered_stream)) {
         op->state = OP_BEHIND;
         return;
     }
