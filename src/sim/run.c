@@ -85,7 +85,7 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
 {
     static const struct weir_sim_options none;
     const struct weir_sim_options       *asked = options ? options : &none;
-    uint64_t                             seed = 1, steps_max = STEPS_USUAL, swarm = asked->swarm;
+    uint64_t                             seed = 1, steps_max = STEPS_USUAL, swarm = 0;
     const char                          *faults;
     enum sim_model                       model;
     *out = NULL;
@@ -108,7 +108,7 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
     sim_seed(world, asked->seed ? asked->seed : seed);
     memcpy(world->per_million, asked->per_million, sizeof world->per_million);
     sim_trace(world, "seed %llu", (unsigned long long)world->seed);
-    if (swarm)
+    if (asked->swarm || swarm)
         draw_swarm(world);
     *out = world;
     return 0;
