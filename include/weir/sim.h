@@ -9,8 +9,8 @@
  * run.
  *
  * The environment, which `weir sim` sets for a program that it runs: WEIR_SIM_SEED, _STEPS, _SWARM,
- * _TRACE and _MODEL say what the options of weir_sim_open() do not; WEIR_SIM_FAULTS, such as "1-4,9",
- * names those faults of the run that happen, by the numbers that its trace gives them.
+ * _TRACE and _MODEL say what the options of weir_sim_open() do not; WEIR_SIM_FAULTS, such as
+ * "1-4,9", names those faults of the run that happen, by the numbers that its trace gives them.
  *
  * All functions belong to one thread, that of the world; so do its loops. */
 #ifndef WEIR_SIM_H
@@ -59,19 +59,19 @@ struct weir_sim_options {
                         * NULL: $WEIR_SIM_MODEL, else drawn for each loop */
 };
 
-/* Opens a world; NULL: no faults, all as the environment says. 0, or, with *sim NULL, WEIR_EINVAL: a
- * variable of the environment, or the model, makes no sense. Where the real machine has no memory
+/* Opens a world; NULL: no faults, all as the environment says. 0, or, with *sim NULL, WEIR_EINVAL:
+ * a variable of the environment, or the model, makes no sense. Where the real machine has no memory
  * for a world, it says so and aborts. */
 WEIR_API int weir_sim_open(struct weir_sim **sim, const struct weir_sim_options *options);
 
-/* Every loop of the world must be closed. 0 or WEIR_EBUSY. After a run that failed, nothing ends any
- * more: then loops that are open go with it, as in weir_sim_crash(). */
+/* Every loop of the world must be closed. 0 or WEIR_EBUSY. After a run that failed, nothing ends
+ * any more: then loops that are open go with it, as in weir_sim_crash(). */
 WEIR_API int weir_sim_close(struct weir_sim *sim);
 
 /* A host with an address of its own ("10.0.0.1"); it lives as long as the world. Its loops are
- * opened with options.sim_host. 0, or, with *host NULL, WEIR_EADDRINUSE: another one has the name or
- * the address; WEIR_EINVAL: the name is empty or longer than 63 bytes, or the address is not a plain
- * IPv4 or IPv6 one, or is every host's. */
+ * opened with options.sim_host. 0, or, with *host NULL, WEIR_EADDRINUSE: another one has the name
+ * or the address; WEIR_EINVAL: the name is empty or longer than 63 bytes, or the address is not a
+ * plain IPv4 or IPv6 one, or is every host's. */
 WEIR_API int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
                                const char *address);
 
@@ -103,8 +103,9 @@ WEIR_API void weir_sim_partition(struct weir_sim *sim, struct weir_sim_host *one
  * part of the rest: of each file the first few of its changes, or, by WEIR_SIM_TORN_WRITE, any
  * sectors of them. A sync of a file keeps its name, too, as on ext4; what a sync that failed could
  * not write is not written by a later one. Ops and handles of the loops are as zeroed, but for
- * `user`, and told nothing; connections end without a word to their peers. The host may be given new
- * loops then. Called while a loop of the host runs a callback, it prints a sentence and aborts. */
+ * `user`, and told nothing; connections end without a word to their peers. The host may be given
+ * new loops then. Called while a loop of the host runs a callback, it prints a sentence and
+ * aborts. */
 WEIR_API void weir_sim_crash(struct weir_sim *sim, struct weir_sim_host *host);
 
 /* Changes the chance of a fault, of which there are none beyond the enum; heal sets all to none and

@@ -8,7 +8,7 @@
 
 static const char *const models[] = {"completion", "level", "edge", "oneshot"};
 
-/* ---- Connections that are gone before they are accepted --------------------------------------- */
+/* ---- Connections that are gone before they are accepted -------------------------------------- */
 
 static void connect_clients(struct two *two, struct side *clients)
 {
@@ -56,7 +56,7 @@ static void accepts_skip_what_was_aborted(const char *model)
     two_close(&two);
 }
 
-/* ---- Syncs that fail -------------------------------------------------------------------------- */
+/* ---- Syncs that fail ------------------------------------------------------------------------- */
 
 static int64_t sync_again(struct two *two, struct weir_handle *file)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_world.c - weir/sim.h: worlds and what the environment says of them, hosts and their loops, and
- * how a run goes on and ends. */
+/* sim_world.c - weir/sim.h: worlds and what the environment says of them, hosts and their loops,
+ * and how a run goes on and ends. */
 #include <time.h>
 
 #include "sim_loops.h"
