@@ -38,14 +38,15 @@ int weir_sim_close(struct weir_sim *sim)
 int weir_sim_host_add(struct weir_sim *sim, struct weir_sim_host **host, const char *name,
                       const char *address)
 {
-    struct weir_address parsed;
-    char                text[96];
-    bool                bracketed = strchr(address, ':') != NULL;
+    struct weir_sim_host anybody = {.world = sim};
+    struct weir_address  parsed;
+    char                 text[96];
+    bool                 bracketed = strchr(address, ':') != NULL;
     *host = NULL;
     snprintf(text, sizeof text, bracketed ? "[%s]:0" : "%s:0", address);
     if (!*address || !*name || strlen(name) >= sizeof((struct weir_sim_host *)0)->name ||
-        weir_address_parse(&parsed, text))
-        return WEIR_EINVAL;
+        weir_address_parse(&parsed, text) || sim_host_of(&anybody, &parsed) == &anybody)
+        return WEIR_EINVAL; /* loopback and wildcard addresses are every host's */
     for (struct weir_sim_host *other = sim->hosts; other; other = other->next)
         if (strcmp(other->name, name) == 0 || sim_host_of(other, &parsed))
             return WEIR_EADDRINUSE;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* run.c - a world from the first step to the last: one event after the other, and the turns of the
  * loops among them. */
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +30,29 @@ static int read_number(const char *name, uint64_t *number)
     char       *end;
     if (!text)
         return 0;
+    errno = 0;
     *number = strtoull(text, &end, 10);
-    return *end || *text < '0' || *text > '9' ? WEIR_EINVAL : 0;
+    return *end || *text < '0' || *text > '9' || errno ? WEIR_EINVAL : 0;
+}
+
+/* Such as "1-4,9": numbers and ranges of them. */
+static int read_list(const char *name, const char **list)
+{
+    const char *at = *list = environment(name);
+    while (at && *at) {
+        for (int part = 0; part < 2; part++) {
+            if (!isdigit((unsigned char)*at))
+                return WEIR_EINVAL;
+            while (isdigit((unsigned char)*at))
+                at++;
+            if (part || *at != '-')
+                break;
+            at++;
+        }
+        if (*at && *at++ != ',')
+            return WEIR_EINVAL;
+    }
+    return 0;
 }
 
 static int read_model(const char *name, enum sim_model *model)
@@ -62,11 +85,12 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
 {
     static const struct weir_sim_options none;
     const struct weir_sim_options       *asked = options ? options : &none;
-    uint64_t                             seed = 1, steps_max = STEPS_USUAL, swarm = asked->swarm;
+    uint64_t                             seed = 1, steps_max = STEPS_USUAL, swarm = 0;
+    const char                          *faults;
     enum sim_model                       model;
     *out = NULL;
     if (read_number("WEIR_SIM_SEED", &seed) || read_number("WEIR_SIM_STEPS", &steps_max) ||
-        read_number("WEIR_SIM_SWARM", &swarm) ||
+        read_number("WEIR_SIM_SWARM", &swarm) || read_list("WEIR_SIM_FAULTS", &faults) ||
         read_model(asked->model ? asked->model : environment("WEIR_SIM_MODEL"), &model))
         return WEIR_EINVAL;
     struct weir_sim *world = sim_new(sizeof *world);
@@ -76,7 +100,7 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
         world->trace_own = true;
         setvbuf(world->trace, NULL, _IOLBF, 4096); /* also of a run that ends badly */
     }
-    world->faults_kept = environment("WEIR_SIM_FAULTS");
+    world->faults_kept = faults;
     world->steps_max = asked->steps_max ? asked->steps_max : steps_max;
     world->model = model;
     world->thread = os_thread_self();
@@ -84,7 +108,7 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
     sim_seed(world, asked->seed ? asked->seed : seed);
     memcpy(world->per_million, asked->per_million, sizeof world->per_million);
     sim_trace(world, "seed %llu", (unsigned long long)world->seed);
-    if (swarm)
+    if (asked->swarm || swarm)
         draw_swarm(world);
     *out = world;
     return 0;

@@ -19,6 +19,8 @@ document=docs/contract.md
         find "tests/$folder" -name '*.sh' | sed "s|.*/\(.*\)[.]sh|$folder.\1|"
     done
     sed -n 's/^add_test(NAME \(differential[.][a-z_]*\) .*/\1/p' tests/differential/CMakeLists.txt
+    find tests/sim -maxdepth 1 -name '*.c' | sed 's|.*/\(.*\)[.]c|sim.\1|'
+    sed -n 's/^add_test(NAME \(sim[.][a-z.]*\) .*/\1/p' tests/sim/*/CMakeLists.txt
     find tests/unit -name '*.c' | sed 's|.*/\(.*\)[.]c|unit.\1|'
     find tests/house -name 'check_*.sh' | sed 's|.*/check_\(.*\)[.]sh|house.\1|'
 } >"$scratch/known"
