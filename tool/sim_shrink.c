@@ -50,7 +50,7 @@ char *fault_list_text(const struct fault_list *list)
     char *text = malloc(list->count * 11 + 2), *at = text;
     if (!text)
         return NULL;
-    strcpy(text, "0");
+    memcpy(text, "0", 2);
     for (size_t i = 0; i < list->count; i++)
         at += sprintf(at, i ? ",%u" : "%u", list->numbers[i]);
     return text;

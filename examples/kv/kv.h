@@ -67,7 +67,7 @@ struct wish {
 
 /* Reads the log, then tells: 0 or WEIR_E*. early: says "done" before the disk does, which is wrong,
  * and what the simulator is for. */
-int  store_open(struct store **store, struct weir_loop *loop, const char *path, bool early,
+int  store_open(struct store **out, struct weir_loop *loop, const char *path, bool early,
                 void (*opened)(void *user, int error), void *user);
 void store_free(struct store *store); /* its loop is closed, or was lost with the host */
 const struct record *store_find(const struct store *store, const char *key);
@@ -86,7 +86,7 @@ struct kv_options {
 
 struct kv;
 
-int  kv_open(struct kv **kv, struct weir_loop *loop, const struct kv_options *options);
+int  kv_open(struct kv **out, struct weir_loop *loop, const struct kv_options *options);
 void kv_free(struct kv *kv); /* its loop is closed, or was lost with the host */
 
 #endif

@@ -383,8 +383,8 @@ static int64_t send_unix(struct datagram *datagram, struct transfer *transfer)
     int              error = find_unix(datagram, transfer, &to);
     if (length + 32 > (size_t)socket->object.options[WEIR_OPTION_SEND_BUFFER])
         return WEIR_EMSGSIZE;
-    if (error)
-        return error;
+    if (error || !to)
+        return error ? error : WEIR_ECONNREFUSED;
     if (to->connected && to->peer_number != socket->object.number)
         return WEIR_EPERM;
     if (socket->shut)
@@ -457,8 +457,9 @@ static void hand_over(struct packet *packet, struct transfer *transfer)
         packet->passed_count = 0;
         return;
     }
-    size_t size = packet->passed_count * sizeof(struct sim_object *);
-    transfer->passed = size ? sim_new(size) : NULL;
+    if (!packet->passed_count)
+        return;
+    transfer->passed = sim_new(packet->passed_count * sizeof(struct sim_object *));
     for (uint32_t i = 0; i < packet->passed_count; i++) {
         transfer->passed[i] = packet->passed[i];
         sim_hold(packet->passed[i]);

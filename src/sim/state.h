@@ -82,7 +82,7 @@ void                  sim_wait_end(struct sim_wait *wait); /* nothing where it d
 /* ---- run.c ----------------------------------------------------------------------------------- */
 
 /* WEIR_EINVAL: an environment variable makes no sense. */
-int  sim_world_open(struct weir_sim **world, const struct weir_sim_options *options);
+int  sim_world_open(struct weir_sim **out, const struct weir_sim_options *options);
 void sim_world_free(struct weir_sim *world);
 
 /* The next event happens, if it is due by until_ns; else the time is then. false: nothing is left

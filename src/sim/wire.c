@@ -333,7 +333,7 @@ static void hand_over(struct packet *packet, struct transfer *transfer)
         packet->passed_count = 0;
         return;
     }
-    size_t size = packet->passed_count * sizeof *packet->passed;
+    size_t size = packet->passed_count * sizeof(struct sim_object *);
     transfer->passed = sim_new(size);
     memcpy(transfer->passed, packet->passed, size);
     for (uint32_t i = 0; i < packet->passed_count; i++)

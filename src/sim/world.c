@@ -173,8 +173,8 @@ void sim_schedule(struct weir_sim *world, struct sim_event *event, uint64_t dela
         return;
     if (world->queue_count == world->queue_room) {
         uint32_t room = world->queue_room ? world->queue_room * 2 : 64;
-        world->queue = sim_resize(world->queue, world->queue_room * sizeof *world->queue,
-                                  room * sizeof *world->queue);
+        world->queue = sim_resize(world->queue, world->queue_room * sizeof(struct sim_event *),
+                                  room * sizeof(struct sim_event *));
         world->queue_room = room;
     }
     event->due_ns = world->now_ns + delay_ns;

@@ -201,8 +201,7 @@ int64_t sim_copy(struct copy *copy);
 void sim_console_open(struct weir_sim_host *host);
 
 /* system.c, perform.c */
-extern const struct system system_sim;
-int64_t                    sim_perform(struct weir_op *op, enum perform how);
+int64_t sim_perform(struct weir_op *op, enum perform how);
 
 /* The host of a loop: of its engine's record. */
 struct weir_sim_host *sim_host_of_loop(const struct weir_loop *loop);

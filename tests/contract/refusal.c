@@ -169,6 +169,8 @@ static void all_denied_clear_error(struct contract *c)
     CHECK(c->loop == NULL);
     int count = weir_engine_list(engines, ENGINES);
     for (int i = 0; i < count; i++) {
+        if (strcmp(engines[i].name, "sim") == 0) /* which asks no kernel */
+            continue;
         CHECK(engines[i].refused < 0);
         CHECK(!engines[i].is_default);
         CHECK(engines[i].reason[0] != '\0');
