@@ -10,6 +10,22 @@
 
 #define ALWAYS 1000000u /* per million */
 
+/* ---- Descriptors ----------------------------------------------------------------------------- */
+
+static void descriptors_are_counted(void)
+{
+    struct two         two;
+    struct weir_handle sock = {0};
+    two_open(&two, NULL);
+    CHECK_EQ(weir_sim_descriptors(two.hosts[0]), 0);
+    CHECK_EQ(weir_socket(&sock, two.loops[0], AF_INET, SOCK_STREAM, 0), 0);
+    CHECK_EQ(weir_sim_descriptors(two.hosts[0]), 1);
+    CHECK_EQ(weir_sim_descriptors(two.hosts[1]), 0);
+    CHECK_EQ(weir_close_now(&sock), 0);
+    CHECK_EQ(weir_sim_descriptors(two.hosts[0]), 0);
+    two_close(&two);
+}
+
 /* ---- Links ----------------------------------------------------------------------------------- */
 
 static void cut_link_passes_nothing_and_tells_nothing(void)
@@ -377,6 +393,7 @@ static void memory_of_an_op_is_watched(void)
 
 int main(void)
 {
+    descriptors_are_counted();
     cut_link_passes_nothing_and_tells_nothing();
     signals_end_ops_of_their_host();
     crash_keeps_what_was_synced();
