@@ -37,7 +37,8 @@ struct line {
 void line_begin(struct line *line, line_heard *heard); /* its sock is connected */
 /* To the other side; a connection that is not there, or takes nothing, hears nothing. */
 void line_say(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void line_end(struct line *line); /* may be called again */
+void line_end(struct line *line);  /* may be called again */
+void line_free(struct line *line); /* one whose loop is closed, or was lost with the host */
 
 /* ---- store.c --------------------------------------------------------------------------------- */
 

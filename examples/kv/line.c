@@ -10,12 +10,17 @@
 
 #define WAITING_MAX 65536u /* who takes so little is given up */
 
-static void on_closed(struct weir_handle *sock)
+void line_free(struct line *line)
 {
-    struct line *line = weir_of(sock, struct line, sock);
     free(line->sending);
     free(line->waiting);
     line->sending = line->waiting = NULL;
+}
+
+static void on_closed(struct weir_handle *sock)
+{
+    struct line *line = weir_of(sock, struct line, sock);
+    line_free(line);
     line->gone(line);
 }
 

@@ -391,12 +391,6 @@ int kv_open(struct kv **out, struct weir_loop *loop, const struct kv_options *op
     return store_open(&kv->store, loop, options->path, options->early, on_store, kv);
 }
 
-static void free_line(struct line *line)
-{
-    free(line->sending);
-    free(line->waiting);
-}
-
 void kv_free(struct kv *kv)
 {
     while (kv->requests) {
@@ -411,11 +405,11 @@ void kv_free(struct kv *kv)
         kv->guests = guest->next == guest ? NULL : guest->next;
         guest->next->previous = guest->previous;
         guest->previous->next = guest->next;
-        free_line(&guest->line);
+        line_free(&guest->line);
         free(guest);
     }
     for (int i = 0; i < KV_HOSTS - 1; i++)
-        free_line(&kv->peers[i].line);
+        line_free(&kv->peers[i].line);
     free(kv->expected);
     store_free(kv->store);
     free(kv);

@@ -145,7 +145,10 @@ static int split(const uint8_t *data, size_t size, char **words)
     while (size && count < WORDS_MAX) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t         length = end ? (size_t)(end - data) : size;
-        words[count++] = strndup((const char *)data, length);
+        char          *word = calloc(1, length + 1);
+        FUZZ_CHECK(word);
+        memcpy(word, data, length);
+        words[count++] = word;
         data += length + (end != NULL);
         size -= length + (end != NULL);
     }

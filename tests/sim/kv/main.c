@@ -195,6 +195,8 @@ static int abandon_world(struct test *test)
     for (int i = 0; i < KV_HOSTS; i++)
         if (test->servers[i].kv)
             kv_free(test->servers[i].kv);
+    for (int i = 0; i < CLIENTS; i++)
+        line_free(&test->clients[i].line);
     return -1;
 }
 
