@@ -267,9 +267,11 @@ static void check_nothing_lost_to_any(struct contract *c, enum stop stop)
 {
     static const enum end_kind sources[] = {END_FILE, END_TCP, END_UNIX, END_BLOCKING, END_PIPE};
     static const enum end_kind targets[] = {END_TCP, END_UNIX, END_PIPE};
+    bool all = contract_count(15) == 15; /* else each source and each target once, at the least */
     for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
         for (size_t k = 0; k < sizeof targets / sizeof targets[0]; k++)
-            check_nothing_lost(c, sources[i], targets[k], stop);
+            if (all || (i + k) % 3 == 0)
+                check_nothing_lost(c, sources[i], targets[k], stop);
 }
 
 static void cancelled_midway(struct contract *c)
