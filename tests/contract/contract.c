@@ -26,6 +26,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+CONTRACT_PRINTF(5, 0)
 static void write_sentence(char *text, size_t room, const char *file, int line, const char *format,
                            va_list arguments)
 {

@@ -439,7 +439,7 @@ static void plant_unkept_promise(struct contract *c)
     contract_inside_ends();
     CHECK(memory != NULL);
     give_back(c, memory);
-    CHECK(!"the failure came");
+    CHECK(false && "the failure came");
 }
 
 static void torture_excuses_an_unkept_promise(struct contract *c)

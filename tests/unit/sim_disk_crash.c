@@ -80,7 +80,7 @@ static void check_prefix(const struct state *found)
         partial += i > 0 && i + 1 < history.count;
         return;
     }
-    CHECK(!"what was synced, and the first changes since");
+    CHECK(false && "what was synced, and the first changes since");
 }
 
 /* With them: each byte as after one of the changes, or a hole where the file was longer for a

@@ -133,7 +133,7 @@ static void crash_keeps_what_was_synced(void)
 static void never_told(struct weir_op *op)
 {
     (void)op;
-    CHECK(!"told after a crash");
+    CHECK(false && "told after a crash");
 }
 
 static void crash_takes_the_loops_of_the_host(void)
