@@ -480,6 +480,7 @@ static void directions_are_independent(struct contract *c, const struct transpor
     small_buffers(&a);
     small_buffers(&b);
     weir_send(&stuck, &a, data, length, WEIR_ALL, contract_done);
+    CHECK_EQ(recv_now(c, &b, in, 1, 0), 1); /* a worker, too, has begun with it */
     some_turns(c);
     for (int i = 0; i < 10; i++) {
         weir_send(&more, &b, "ping", 4, 0, contract_done);
