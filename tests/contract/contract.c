@@ -236,7 +236,7 @@ static void close_loop(struct contract *c, unsigned flags)
     c->loop = NULL;
 }
 
-/* A case of the selftest runs cases of its own: of each harness around this one, outermost first. */
+/* A selftest case runs cases of its own: of each harness around this one, outermost first. */
 static struct host_holdings *held_before[4];
 static unsigned              harnesses;
 static unsigned              running_flags;
