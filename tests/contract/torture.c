@@ -52,7 +52,7 @@ static atomic_bool       given_up;
 static atomic_uint       progress, threads_running, threads_parked;
 static char              reason[900];
 static _Atomic(bool)     reason_taken;
-static bool              closing; /* the main thread closes the books */
+static atomic_bool       closing; /* the main thread closes the books */
 static _Thread_local int inside_deep;
 /* Threads that are neither the main one nor started by contract_thread_start() are weir's. */
 static _Thread_local bool                   of_the_case;
