@@ -37,15 +37,26 @@ if(WEIR_WERROR)
     add_compile_options(-Werror)
 endif()
 
+# On a 32-bit machine too, a file has 64-bit offsets and a time outlasts 2038. No public header of weir
+# has a type that depends on it.
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+    add_compile_definitions(_FILE_OFFSET_BITS=64 _TIME_BITS=64)
+endif()
+
 # Only what is marked WEIR_API leaves the shared library.
-set(CMAKE_C_VISIBILITY_PRESET hidden)
+if(NOT WIN32)
+    set(CMAKE_C_VISIBILITY_PRESET hidden)
+endif()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 check_pie_supported(LANGUAGES C)
 
 # Users of the static library that link with --gc-sections get only the functions that they call.
 weir_compile_options(-ffunction-sections -fdata-sections)
 
-weir_compile_options(-fstack-protector-strong -fstack-clash-protection)
+weir_compile_options(-fstack-protector-strong)
+if(NOT WIN32) # there each page of the stack is touched in its turn anyway, and gcc 12 breaks down
+    weir_compile_options(-fstack-clash-protection)
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|i[3-6]86")
     weir_compile_options(-fcf-protection)
 endif()

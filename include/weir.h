@@ -62,7 +62,7 @@
 #include "weir/error.h"
 #include "weir/ops.h"
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(_WIN32)
 #define WEIR_API __attribute__((visibility("default")))
 #else
 #define WEIR_API
@@ -102,7 +102,7 @@ WEIR_API const char *weir_version_text(void);
 #define WEIR_LEVEL 0x0008u      /* poll: told again after its callback while ready */
 #define WEIR_EDGE 0x0010u       /* poll: told at least once after each change from not ready */
 #define WEIR_ONESHOT 0x0020u    /* poll: told once; the default */
-#define WEIR_ZEROCOPY 0x0040u   /* send: without a copy where the engine can; else plain */
+#define WEIR_ZEROCOPY 0x0040u   /* send, sendv, send_msg: without a copy where the engine can */
 /* recv, recvv, recv_msg: the bytes stay. WEIR_ENOTSUP but on sockets, WEIR_EINVAL with WEIR_ALL. */
 #define WEIR_PEEK 0x0080u
 #define WEIR_DATA_ONLY 0x0100u /* fsync: the data and what is needed to read it (fdatasync) */
@@ -140,7 +140,7 @@ WEIR_API const char *weir_version_text(void);
 /* op->told: what the platform said beside the result. */
 #define WEIR_TOLD_TRUNCATED 0x1u         /* the datagram was longer than the buffer */
 #define WEIR_TOLD_CONTROL_TRUNCATED 0x2u /* control data was longer than its buffer */
-#define WEIR_TOLD_COPIED 0x4u /* WEIR_ZEROCOPY was asked, the kernel copied all the same */
+#define WEIR_TOLD_COPIED 0x4u /* WEIR_ZEROCOPY was asked; what was sent was copied all the same */
 #define WEIR_TOLD_ADDRESS_TRUNCATED 0x8u /* the sender's address was longer than its room */
 
 /* ------------------------------------------------------------------------------------------------
@@ -253,11 +253,15 @@ struct weir_op {
             } copy;
             struct weir_lookup *lookup;
             struct weir_stat   *stat;
-            struct weir_pool   *pool;
-            struct weir_loop   *target;
-            weir_work_call     *work;
-            unsigned            events;
-            int                 number;
+            struct {
+                struct weir_pool *pool;
+                struct weir_msg  *message;
+                void             *data;
+            } pooled;
+            struct weir_loop *target;
+            weir_work_call   *work;
+            unsigned          events;
+            int               number;
         } arg;
         uint64_t progress;
         uint64_t engine;
@@ -329,6 +333,16 @@ struct weir_options {
                                               that would need one more ends WEIR_EAGAIN */
     struct weir_sim_host *sim_host;        /* engine sim: NULL for a world of its own */
     unsigned              features_off;    /* WEIR_WITHOUT_*, to measure or to avoid one */
+    unsigned              busy_poll_us;    /* io_uring: how long a wait asks the devices of its
+                                              sockets before it sleeps, in microseconds; 0: it does
+                                              not. weir_loop_features() says whether it is had */
+    const struct weir_buf *buffers;        /* memory that reads and writes of files will use often,
+                                              mapped until the loop is closed: io_uring keeps it
+                                              pinned, and saves that for each call. Few and large */
+    size_t                 buffer_count;
+    unsigned registered_files; /* io_uring: so many files at a time have a place in the ring, from
+                                  their first read or write to their close; it spares the kernel
+                                  to look for their descriptor each time. 0: none */
 };
 
 #define WEIR_WITHOUT_DEFER_TASKRUN 0x1u
@@ -336,6 +350,7 @@ struct weir_options {
 #define WEIR_WITHOUT_MULTISHOT 0x4u
 #define WEIR_WITHOUT_REGISTERED 0x8u
 #define WEIR_WITHOUT_SHARED_RING 0x10u /* linux-aio: events by io_getevents(2) */
+#define WEIR_WITHOUT_ZEROCOPY 0x20u
 
 /* [any] Opens a loop; options may be NULL for the defaults. Returns 0 and the loop, or, with *loop
  * NULL, WEIR_ENOENGINE (the engine asked for, or every engine, was refused: weir_engine_list() says
@@ -366,12 +381,12 @@ WEIR_API uint64_t weir_now(struct weir_loop *loop);
 
 /* [loop] Cancels every op and runs their callbacks, with the handles still open, so that a callback
  * may close them and be told; then closes the handles that are left (they are as after
- * weir_close(handle, NULL)), and frees the loop. An op started meanwhile ends WEIR_ECANCELED. Waits
- * at most timeout_ns for workers: WEIR_EBUSY when one still holds a buffer (the loop stays valid
- * and closing; call again). WEIR_EDEADLK from a callback, or the error with which the mechanism
- * itself failed. With $WEIR_STATS set, it writes to stderr how the loop's ops were served, in one
- * line. NULL is closed already: 0. The caller sees to it that no other thread uses the loop once
- * this returned 0. */
+ * weir_close(handle, NULL)), and frees the loop. An op started meanwhile ends WEIR_ECANCELED. It
+ * takes at most timeout_ns: WEIR_EBUSY when a worker still holds a buffer then, or when callbacks
+ * went on starting ops until then (the loop stays valid and closing; call again). WEIR_EDEADLK from
+ * a callback, or the error with which the mechanism itself failed. With $WEIR_STATS set, it writes
+ * to stderr how the loop's ops were served, in one line. NULL is closed already: 0. The caller sees
+ * to it that no other thread uses the loop once this returned 0. */
 WEIR_API int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns);
 
 /* [any] In a forked child: closes the loop's own descriptors and frees its memory, without touching
@@ -553,10 +568,14 @@ WEIR_API void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_
  * Sockets, pipes and ttys [loop]
  * ---------------------------------------------------------------------------------------------- */
 
-/* Takes a connection into a zeroed handle: 0, or WEIR_E* and the handle as zeroed. With
- * WEIR_MULTISHOT, accepted is NULL and each result is an OS handle to weir_adopt(). When the
- * process or system is out of descriptors, the op waits and asks again at most 20 times a second; a
- * connection that was aborted in the queue is skipped. accept4(2): close-on-exec. */
+/* Takes a connection into a zeroed handle: 0, or WEIR_E* and the handle as zeroed. When the process
+ * or system is out of descriptors, the op waits and asks again at most 20 times a second; a
+ * connection that was aborted in the queue is skipped. accept4(2): close-on-exec.
+ *
+ * With WEIR_MULTISHOT, accepted is NULL and each result is an OS handle, the caller's, to
+ * weir_adopt(), until the op is cancelled, its deadline passes or its listener is closed. What was
+ * accepted by then is told before the end; what is accepted later, and in weir_loop_close(), weir
+ * closes. */
 WEIR_API void weir_accept(struct weir_op *op, struct weir_handle *listener,
                           struct weir_handle *accepted, unsigned flags, weir_done *done);
 
@@ -581,7 +600,14 @@ WEIR_API void weir_recvv(struct weir_op *op, struct weir_handle *handle,
                          weir_done *done);
 
 /* Bytes taken by the system; with WEIR_ALL all of them, or fewer with op->error. Never raises
- * SIGPIPE. */
+ * SIGPIPE.
+ *
+ * With WEIR_ZEROCOPY the network may read the caller's memory itself, and the op ends when it no
+ * longer does: on a stream, when the peer's system has acknowledged the bytes. A cancel or a
+ * deadline does not shorten that; weir_close() waits for it, and so do the ops behind. With
+ * weir_close_now() the descriptor is closed at once, and the op and its handle live on. It pays for
+ * large sends. Where it cannot be had, or would not pay, the send is plain: op->told says
+ * WEIR_TOLD_COPIED. */
 WEIR_API void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data,
                         size_t length, unsigned flags, weir_done *done);
 WEIR_API void weir_sendv(struct weir_op *op, struct weir_handle *handle,
@@ -781,7 +807,7 @@ WEIR_API int weir_direct_alignment(const struct weir_handle *handle,
 enum weir_pool_policy {
     WEIR_POOL_WAIT, /* a receive without a buffer waits until one is given back */
     WEIR_POOL_FAIL, /* it ends WEIR_ENOBUFS */
-    WEIR_POOL_GROW  /* the pool grows, up to count_max; then as WAIT */
+    WEIR_POOL_GROW  /* the pool doubles, up to count_max; then, or without memory, as WAIT */
 };
 
 struct weir_pool_options {
@@ -789,41 +815,60 @@ struct weir_pool_options {
     uint32_t              count;       /* 0: 256 */
     uint32_t              count_max;   /* with GROW; 0: 16 times count */
     enum weir_pool_policy policy;
-    uint32_t              alignment; /* of each buffer, for direct I/O; 0: 64 */
+    uint32_t              alignment; /* of each buffer, for direct I/O, a power of two; 0: 64 */
 };
 
-/* 0, or WEIR_ENOMEM, WEIR_EINVAL. */
+/* A pool of equal buffers, which belong to the pool until they are told or taken, and then to the
+ * program until it gives them back. Its memory is the loop's: what is not closed before the loop is
+ * freed with it, buffers that are out included. options may be NULL. 0, or WEIR_ENOMEM,
+ * WEIR_EINVAL. */
 WEIR_API int weir_pool_open(struct weir_pool **pool, struct weir_loop *loop,
                             const struct weir_pool_options *options);
 
-/* 0, or WEIR_EBUSY while a buffer is out or a receive waits on it. */
+/* 0, or WEIR_EBUSY while a buffer is out or a receive is pending on it. NULL is closed already:
+ * 0. */
 WEIR_API int weir_pool_close(struct weir_pool *pool);
 
-/* Receives into buffers that are taken from the pool when data is there. Bytes received; they lie
- * in the pieces told by weir_pooled(), which are the caller's until weir_pool_give(). With
- * WEIR_MULTISHOT again and again until the stream ends, an error, or a cancel; what was received
- * when it stops is told first. */
+/* Receives, on sockets, pipes and ttys, into a buffer that is taken from the pool when something is
+ * there: one that waits holds none. Bytes received, at most what one buffer holds for a datagram;
+ * they lie in the pieces told by weir_pooled(), which are the program's until weir_pool_give(). A
+ * result of 0 (the end of the stream, an empty datagram) or an error holds no buffer.
+ *
+ * With WEIR_MULTISHOT again and again until the stream ends, an error, or a cancel; what was
+ * received when it stops is told first, with op->more, and the end last. It is not asked for more
+ * than there are buffers: who keeps them is sent no more than the system holds for him.
+ *
+ * When something is there and no buffer, the pool's policy says what comes of it. Those that wait
+ * are served in the order in which they began to. On files: WEIR_ENOTSUP. */
 WEIR_API void weir_recv_pooled(struct weir_op *op, struct weir_handle *handle,
                                struct weir_pool *pool, unsigned flags, weir_done *done);
 
-/* The same for messages: address, control and result are told in *message, the data is pooled. */
+/* The same for messages, on sockets only (WEIR_ENOTSOCK): address, control data and result are told
+ * in *message as by weir_recv_msg(), the data is pooled; its buffers and count are not used. With
+ * WEIR_MULTISHOT it is written anew before each telling, into the rooms that it began with. */
 WEIR_API void weir_recv_msg_pooled(struct weir_op *op, struct weir_handle *handle,
                                    struct weir_pool *pool, struct weir_msg *message, unsigned flags,
                                    weir_done *done);
 
-/* In done(): the pieces that hold what was received, in order; at most room are written. Their
- * number. They can be sent as they are by weir_sendv(). */
+/* [pure] In done(), and of an op that has ended until it is started again: the pieces that hold
+ * what was received, in order; at most room are written. Their number. They can be sent as they are
+ * by weir_sendv(). */
 WEIR_API int weir_pooled(const struct weir_op *op, struct weir_buf *pieces, size_t room);
 
-/* Takes a buffer for the program's own use, or gives one back by any address told by weir_pooled()
- * or taken. 0; WEIR_ENOBUFS; WEIR_EINVAL for a second give-back or memory that is not the
- * pool's. */
+/* Takes a buffer for the program's own use, or gives one back by any address in it. 0; WEIR_ENOBUFS
+ * when none is free (with GROW, when it cannot grow); WEIR_EINVAL for a second give-back or memory
+ * that is not the pool's. */
 WEIR_API int weir_pool_take(struct weir_pool *pool, struct weir_buf *buffer);
 WEIR_API int weir_pool_give(struct weir_pool *pool, void *data);
 
-/* How many buffers of pools one handle may have out at a time (0: no limit, at most 255). */
+/* How many buffers, received on it from now on, one handle may have out at a time (0: no limit, at
+ * most 63). A receive beyond waits for one of them, or for a larger quota, or ends WEIR_ENOBUFS
+ * where the policy is FAIL. 0, WEIR_EINVAL, WEIR_EBADF. */
 WEIR_API int weir_handle_quota(struct weir_handle *handle, unsigned buffers_max);
 
+/* Since it was opened: buffers that were told or taken, and given back; receives that had to wait
+ * for one; how often it grew. Now: buffers that there are, those that are out, and the most that
+ * were. */
 struct weir_pool_counts {
     uint64_t taken, given, waited, grown;
     uint32_t count, out, out_most;
@@ -850,8 +895,20 @@ WEIR_API int weir_cancel(struct weir_op *op);
 /* Cancels every op of the handle, newest first. The number asked, or WEIR_EBADF. */
 WEIR_API int weir_cancel_all(struct weir_handle *handle);
 
-/* Takes handle and its loop apart: no op may be pending on it. It belongs to `target` from the call
- * (data that weir already holds for it travels along) and done() runs there. 0 or WEIR_E*. */
+/* Gives a handle, on which no op is pending, to another loop of whatever engine; to be called on
+ * the thread of the handle's loop. 0: op and handle are of `target` from the call on, to be used on
+ * its thread alone, also before done(), which runs there. Bytes that have arrived, and what weir
+ * knows of the handle, go along, its quota too; buffers of pools that are out stay behind, and no
+ * longer count against it. A `target` that is its own loop already changes nothing.
+ *
+ * What is refused stays where it is, and done() runs there: WEIR_EBUSY while an op is pending,
+ * WEIR_EINVAL without a target, WEIR_ENOTSUP for one that could not serve it (select and a
+ * descriptor from FD_SETSIZE on; a loop of another simulated host, or of none), WEIR_EPERM for one
+ * that was inherited by fork(), WEIR_ECANCELED while its own loop or the handle closes.
+ *
+ * A target that closes before it looked ends it WEIR_ECANCELED there, and closes the handle with
+ * the others that it has. As with weir_post(), none may come once weir_loop_close(target) returned
+ * 0. */
 WEIR_API void weir_move(struct weir_op *op, struct weir_handle *handle, struct weir_loop *target,
                         unsigned flags, weir_done *done);
 
@@ -859,36 +916,67 @@ WEIR_API void weir_move(struct weir_op *op, struct weir_handle *handle, struct w
  * Many loops
  * ---------------------------------------------------------------------------------------------- */
 
+/* A loop a core, each on a thread of its own that opens it, runs it and closes it; between them no
+ * lock is taken and nothing is shared while they run. */
 struct weir_group;
 
-enum weir_spread {
-    WEIR_SPREAD_KERNEL,   /* a listener a loop on one port (SO_REUSEPORT) */
-    WEIR_SPREAD_HAND_OVER /* one listener, connections handed over in turn */
-};
-
 struct weir_group_options {
-    struct weir_options loop;
-    unsigned            loops; /* 0: one a core that this process may use */
-    bool                pin;   /* each to a core of its own */
-    enum weir_spread    spread;
-    int (*start)(struct weir_loop *loop, unsigned index, void *user); /* on each loop's thread */
+    struct weir_options loop;  /* of each; its allocator and log are called on every thread */
+    unsigned            loops; /* 0: one a processor that this process may use */
+    bool                pin;   /* each keeps to a processor of its own, while there are more */
+    /* On each loop's thread, before any of them runs: 0, or WEIR_E* to undo all of it. Every loop
+     * is open then, and *group set. */
+    int (*start)(struct weir_loop *loop, unsigned index, void *user);
     void *user;
 };
 
-/* [any] Opens a loop on each of N threads and runs start() there; 0 or the first error. */
+/* [any] Opens the loops and runs them until weir_group_close(), whatever weir_stop() says; options
+ * may be NULL for the defaults. 0, or, with *group NULL, the first error that opening, start() or
+ * the system (WEIR_EAGAIN: no further thread) told: then nothing is left of it. Every signal is
+ * blocked in the threads. With the engine sim there are no threads: the loops are of one host and
+ * run as all of its world, on its thread. */
 WEIR_API int weir_group_open(struct weir_group **group, const struct weir_group_options *options);
 
-/* [any] Listens for all loops; on_accept(connection, user) runs on the loop that owns it from then
- * on. The connection's memory is the group's until its on_closed(). 0 or WEIR_E*. */
-WEIR_API int weir_group_listen(struct weir_group *group, const void *address, size_t address_length,
-                               int backlog, unsigned flags,
-                               void (*on_accept)(struct weir_handle *connection, void *user),
-                               void *user);
+/* Who gets a connection. KERNEL: whom a hash of its addresses tells; each loop listens on the one
+ * port (SO_REUSEPORT). On an address without a port it is as HAND_OVER. */
+enum weir_spread {
+    WEIR_SPREAD_KERNEL,
+    WEIR_SPREAD_HAND_OVER /* the next loop in turn; the first one listens, and deals them out */
+};
+
+/* What a group listens on, and what becomes of those who connect. Borrowed for the call. */
+struct weir_group_listener {
+    const void      *address; /* as for weir_listen(), with backlog and flags */
+    size_t           address_length;
+    int              backlog;
+    unsigned         flags;
+    enum weir_spread spread;
+    /* Bytes of the record that a connection is the first member of; the rest is zeroed, and the
+     * program's. 0: nothing but the handle. */
+    size_t connection_size;
+    /* On the loop that has the connection from then on, which is connection->loop. Its record is
+     * the group's memory, in cache lines of its own; it is gone when on_closed() of weir_close()
+     * has returned, or weir_close_now() with nothing pending. */
+    void (*on_accept)(struct weir_handle *connection, void *user);
+    void               *user;
+    struct weir_address bound; /* told: where it listens, also when any port was asked for */
+};
+
+/* [any, but a thread of the group] Listens for all loops, until the group closes. 0, or WEIR_E* as
+ * weir_listen() says, and no loop does; WEIR_EINVAL without address or on_accept, WEIR_EDEADLK on a
+ * thread of the group, WEIR_ECANCELED where a loop failed. Nobody is accepted before all listen. */
+WEIR_API int weir_group_listen(struct weir_group *group, struct weir_group_listener *listener);
+
+/* [any] How many loops; one of them, or NULL beyond them: for weir_post() and weir_move(). */
 WEIR_API unsigned          weir_group_size(const struct weir_group *group);
 WEIR_API struct weir_loop *weir_group_loop(struct weir_group *group, unsigned index);
 
-/* [any, but a thread of the group] Closes every loop, as weir_loop_close(), and joins the
- * threads. */
+/* [any, but a thread of the group] Ends all ops and closes all handles as weir_loop_close() does,
+ * each loop on its thread; frees the loops when all of them are empty, so that what a callback
+ * posts or moves to another one is still told, WEIR_ECANCELED; and joins the threads. 0; WEIR_EBUSY
+ * when it takes longer than timeout_ns (the group is closing: call again); WEIR_EDEADLK on a thread
+ * of the group; WEIR_EPERM in a forked child, which cannot free it; or as weir_loop_close(). NULL
+ * is closed already: 0. */
 WEIR_API int weir_group_close(struct weir_group *group, uint64_t timeout_ns);
 
 /* ------------------------------------------------------------------------------------------------
@@ -940,7 +1028,8 @@ enum weir_support {
     WEIR_SUPPORT_OFFLOADED, /* by a worker */
     WEIR_SUPPORT_AT_ONCE    /* by a call that never waits */
 };
-/* [pure] Or WEIR_ENOENGINE for a name that weir does not know. */
+/* [pure] Or WEIR_ENOENGINE for a name that weir does not know. What of a file is in memory may be
+ * read at once, whatever is said of reads. */
 WEIR_API int weir_query(const char *engine, enum weir_op_kind op, enum weir_handle_kind handle);
 
 /* Counts since the loop was opened. */

@@ -7,7 +7,7 @@
 /* Whether what was harvested is its end, whatever is asked now. */
 static bool surely_ends(const struct weir_op *op)
 {
-    return !op->more && op->result >= 0 && !(op->flags & WEIR_ALL) &&
+    return !op->more && op->result >= 0 && !(op->flags & (WEIR_ALL | WEIR_MULTISHOT)) &&
            !handle_has_offsets(op->handle);
 }
 
@@ -18,6 +18,17 @@ static void set_cause(struct weir_op *op, int cause)
         op->in.cause = (int16_t)cause;
 }
 
+/* Of an op that nobody works on: from where it waits. */
+static void leave_place(struct weir_loop *loop, struct weir_op *op)
+{
+    if (op->state == OP_BEHIND || op->state == OP_DECIDED)
+        op->in.holds |= HOLDS_NOTHING;
+    else if (op->state == OP_PACED)
+        fifo_remove(&loop->paced, op);
+    else if (op->state == OP_STARVED)
+        pool_leave(op);
+}
+
 /* Asks; `cause` is the result if it can still be had. As weir_cancel(). */
 static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
 {
@@ -25,7 +36,6 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
     case OP_IDLE:
     case OP_ENDED:
     case OP_POSTED:
-        return WEIR_ENOENT;
     case OP_SETTLED:
         return WEIR_ENOENT;
     case OP_HARVESTED:
@@ -38,14 +48,10 @@ static int ask_to_end(struct weir_loop *loop, struct weir_op *op, int cause)
         return 0;
     case OP_BEHIND:
     case OP_DECIDED:
-        op->in.holds |= HOLDS_NOTHING;
-        loop_finish(loop, op, cause);
-        return 0;
     case OP_TIMED:
-        loop_finish(loop, op, cause);
-        return 0;
     case OP_PACED:
-        fifo_remove(&loop->paced, op);
+    case OP_STARVED:
+        leave_place(loop, op);
         loop_finish(loop, op, cause);
         return 0;
     case OP_COPYING:

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/rest.h"
 #include "weir.h"
 
 /* The life of an op. Its comments are the state machine; only loop thread code writes it. */
@@ -24,6 +25,7 @@ enum op_state {
     OP_GIVEN,     /* the engine has it: it waits for readiness, or the kernel works on it */
     OP_OFFLOADED, /* in a lane: queued, or a worker is in its call and owns its buffers */
     OP_PACED,     /* on loop->paced: tried again when loop->pace ends */
+    OP_STARVED,   /* a pooled receive: tried again when a buffer is given back */
     OP_COPYING,   /* a copy: a poll of weir's own, or its turn at the source, is to come first */
     OP_HARVESTED, /* the mechanism told something of it; whether it ends is not concluded yet */
     OP_SETTLED,   /* its result is final; done() is to come */
@@ -53,8 +55,10 @@ enum handle_flags {
     HANDLE_UNIX = 0x0002, /* a stream or listener of AF_UNIX: a read stops behind descriptors */
     HANDLE_UDP = 0x0004,  /* a datagram socket of UDP, which may cut and glue datagrams */
     HANDLE_SEQUENCED = 0x0008, /* a listener whose connections are message sockets */
+    HANDLE_MOVING = 0x0010,    /* on loop->posted by its move, and not in the loop's ring yet */
     HANDLE_NO_IN = 0x0020,     /* opened for writing only */
     HANDLE_NO_OUT = 0x0040,
+    HANDLE_GROUPS = 0x0080,   /* its memory is a group's, and freed when on_closed() ran */
     HANDLE_DIRECT = 0x0100,   /* a file past the page cache: every transfer waits for the disk */
     HANDLE_NONBLOCK = 0x0200, /* O_NONBLOCK is set on its description: plain read and write */
     HANDLE_CLOSING = 0x0400,
@@ -81,6 +85,15 @@ enum handle_hint {
 /* In handle->in.want and .armed beside WEIR_IN, WEIR_OUT and WEIR_RDHUP: what is always told. */
 #define WANT_HUNG 0x80u
 
+/* handle->in.busy above its directions: how many buffers count against the handle's quota. */
+#define BUSY_ONE_BUFFER 0x04u
+#define QUOTA_MOST 63u
+
+static inline unsigned handle_buffers(const struct weir_handle *handle)
+{
+    return handle->in.busy / BUSY_ONE_BUFFER;
+}
+
 /* From the kind alone, which workers may read too: the flags are the loop thread's. */
 static inline bool handle_is_socket(const struct weir_handle *handle)
 {
@@ -92,6 +105,16 @@ static inline bool handle_is_socket(const struct weir_handle *handle)
 static inline bool handle_has_offsets(const struct weir_handle *handle)
 {
     return handle->in.kind == WEIR_HANDLE_FILE || handle->in.kind == WEIR_HANDLE_DIRECTORY;
+}
+
+/* By far the most frequent of what a call says: bytes of a stream were moved, and no more are asked
+ * for. */
+static inline bool op_is_whole(const struct weir_op *op, int64_t result)
+{
+    if (result < 0 || !op_transfers(op) || handle_has_offsets(op->handle))
+        return false;
+    return !(op->flags & WEIR_ALL) ||
+           (!op_is_vector(op) && op->in.progress + (uint64_t)result == op->in.arg.transfer.length);
 }
 
 enum started {
@@ -119,6 +142,9 @@ struct engine {
     enum started (*start)(struct weir_loop *loop, struct weir_op *op);
     /* Asks an op that it has to end; it still ends once. */
     void (*cancel)(struct weir_loop *loop, struct weir_op *op);
+    /* Optional, readiness only: what an attempt that moved nothing really says, where the mechanism
+     * told more of the handle than the system call did. */
+    int64_t (*attempted)(struct weir_loop *loop, struct weir_op *op, int64_t result);
     /* Optional: an op with in.engine set has ended, directly before its done(). */
     void (*ended)(struct weir_loop *loop, struct weir_op *op);
     /* Readiness only: makes the mechanism watch for handle->in.want, of 0 to forget it. 0 or
@@ -132,10 +158,24 @@ struct engine {
     int (*wait)(struct weir_loop *loop, int64_t timeout_ns);
     /* Any thread: makes the current or next wait return. */
     void (*wake)(struct weir_loop *loop);
-    /* Optional: before a descriptor is closed; nothing that names it stays queued. */
+    /* Optional: before a descriptor is closed, or its handle moves to another loop; nothing that
+     * names it stays queued. */
     void (*forget)(struct weir_loop *loop, struct weir_handle *handle);
+    /* Optional, any thread: 0, or WEIR_E* for a handle of another loop that could not be watched
+     * here. */
+    int (*takes)(const struct weir_loop *loop, const struct weir_handle *handle);
     /* A descriptor that becomes readable when wait has something to tell, or WEIR_ENOTSUP. */
     int (*fd)(struct weir_loop *loop);
+    /* Optional: a pool was opened, or is to be closed, from which the mechanism itself may pick;
+     * and what of its buffers it has not picked goes back to the pool. */
+    void (*pool_open)(struct weir_loop *loop, struct weir_pool *pool);
+    void (*pool_close)(struct weir_loop *loop, struct weir_pool *pool);
+    void (*pool_reclaim)(struct weir_loop *loop, struct weir_pool *pool);
+    /* Optional: a handle gets a quota, and for what it receives the mechanism picks no more. */
+    void (*pool_quota)(struct weir_loop *loop, struct weir_handle *handle);
+    /* Optional: the mechanism received a message into the buffer that is bound to the op, which is
+     * about to be told; what it left in front of the buffer is told with it. */
+    void (*pool_told)(struct weir_op *op, int64_t result);
     /* enum weir_support. */
     int (*query)(enum weir_op_kind op, enum weir_handle_kind handle);
     /* Optional. */
@@ -191,12 +231,13 @@ struct event {
     struct weir_op *op;
     int64_t         result;
     uint32_t        flags;  /* EVENT_* */
-    uint32_t        detail; /* of the engine: a buffer's number */
+    uint32_t        detail; /* of a pooled receive: the number of the buffer, 0 for none */
 };
 
 /* MORE: the mechanism keeps the op and will tell more. AGAIN: it is told with op->more and then
- * asked again, from the start. Neither: it ended. */
-enum event_flags { EVENT_MORE = 1, EVENT_AGAIN = 2 };
+ * asked again, from the start. TRY: it is ready, and its call comes directly before its done().
+ * None: it ended. */
+enum event_flags { EVENT_MORE = 1, EVENT_AGAIN = 2, EVENT_TRY = 4 };
 
 enum wake_state { AWAKE, ASLEEP, TOLD };
 
@@ -207,6 +248,7 @@ enum loop_lane { LANE_FILES, LANE_RESOLVE, LANE_WORK, LANES };
 
 #define REFUSALS_MAX 16
 
+struct group_member;
 struct lanes;
 struct signals;
 struct copies;
@@ -236,6 +278,9 @@ static inline struct copy *copy_of(const struct weir_op *op)
 {
     return op->in.arg.copy.record;
 }
+
+/* Of most processors; those that fetch two at a time lose a little. */
+#define CACHE_LINE 64
 
 struct weir_loop {
     /* What the engines use. */
@@ -270,14 +315,19 @@ struct weir_loop {
     uint64_t    opened_ns;
     uint64_t    tellings; /* ends and closes told so far: whether a turn brought something */
 
-    /* From other threads. */
+    /* From other threads, in cache lines of their own wherever the loop lies in memory: what is
+     * around them is read in every turn. */
+    char                      apart_before[CACHE_LINE];
     _Atomic(struct weir_op *) posted;
     _Atomic(struct weir_op *) worked;
     atomic_int                wake;
+    char                      apart_behind[CACHE_LINE];
 
     struct lanes           *lanes;   /* owned; NULL until the first offload */
     struct signals         *signals; /* owned; NULL until the first weir_signal() */
     struct copies          *copies;  /* owned; NULL until the first weir_copy() */
+    struct group_member    *member;  /* borrowed; NULL for a loop that is in no group */
+    struct weir_pool       *pools;   /* owned list */
     struct weir_allocator   memory;  /* loop_resize(), for the parts that take an allocator */
     struct weir_options     options; /* copied; its strings are not kept, its allocator is */
     struct weir_allocator   allocator;
@@ -294,21 +344,44 @@ bool loop_room(struct weir_loop *loop, uint32_t count);
 void loop_event(struct weir_loop *loop, struct weir_op *op, int64_t result, uint32_t flags,
                 uint32_t detail);
 
+/* The same of one connection of a multishot accept, which is closed instead when its listener was
+ * closed before it was harvested. more: the mechanism keeps the op; else it is asked again. */
+void loop_accepted(struct weir_loop *loop, struct weir_op *op, int descriptor, bool more);
+
 /* An op ends without the mechanism: result as it is, done() in the next round. */
 void loop_finish(struct weir_loop *loop, struct weir_op *op, int64_t result);
 
 /* The next op of a direction of a handle takes the place of one that left. */
 void loop_release(struct weir_loop *loop, struct weir_handle *handle, uint8_t direction);
 
-/* What a call for op said: puts it into op->result and returns true when the op has ended; else it
- * goes on, asked again. */
-bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result);
+/* What a call for op said: puts it into op->result and returns true when the op has ended, or, with
+ * op->more, has something to tell; else it goes on, asked again. */
+bool               loop_conclude_other(struct weir_loop *loop, struct weir_op *op, int64_t result);
+static inline bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (!LIKELY(op_is_whole(op, result)))
+        return loop_conclude_other(loop, op, result);
+    op->result = result + (int64_t)op->in.progress;
+    op->more = 0;
+    op->state = OP_SETTLED;
+    return true;
+}
 
-/* Runs done(). The op may be gone when it returns. */
+/* Tells one harvested event. */
+void loop_tell_event(struct weir_loop *loop, struct event event);
+
+/* Runs done() of an op that goes on. */
+void loop_tell(struct weir_loop *loop, struct weir_op *op, int64_t result);
+
+/* Runs done(). The op may be gone when it returns, or, where it had op->more, is asked again. */
 void loop_end(struct weir_loop *loop, struct weir_op *op);
 
 /* To be given to the engine (again) in the next round. */
-void loop_ask(struct weir_loop *loop, struct weir_op *op);
+static inline void loop_ask(struct weir_loop *loop, struct weir_op *op)
+{
+    op->state = OP_ASKED;
+    fifo_push(&loop->asked, op);
+}
 
 /* A worker's call came back; any thread. */
 void loop_worked(struct weir_loop *loop, struct weir_op *op);
@@ -351,6 +424,10 @@ void         ready_forget(struct weir_loop *loop, struct weir_handle *handle);
 #define READY_URGENT 0x40u
 void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events);
 
+/* From wait: a handle that watch took will not be watched after all; the ops that wait on it end
+ * with the error. */
+void ready_refuse(struct weir_loop *loop, struct weir_handle *handle, int error);
+
 /* Before a wait: tells the mechanism each changed interest. */
 void ready_flush(struct weir_loop *loop);
 
@@ -391,8 +468,94 @@ void copy_polled(struct weir_loop *loop, struct weir_op *poll);
 void copy_end(struct weir_loop *loop, struct weir_op *op);
 void copy_finish(struct weir_loop *loop);
 
+/* ---- pool.c: buffers, pooled.c: receives into them ------------------------------------------- */
+
+struct pool_buffer {
+    struct weir_handle *handle; /* borrowed: whose quota it counts against, or NULL */
+    uint32_t            next;   /* the number of the next free one, 0 at the end */
+    uint32_t            state;  /* enum buffer_state */
+};
+
+enum buffer_state {
+    BUFFER_FREE,  /* on the pool's list */
+    BUFFER_BOUND, /* a call receives into it, or it is lent to the mechanism */
+    BUFFER_OUT    /* the program's */
+};
+
+/* Buffers that were allocated together. */
+struct pool_block {
+    void               *memory; /* owned, as are the records */
+    struct pool_buffer *buffers;
+    char               *data; /* in memory: the first buffer */
+    uint32_t            first, count;
+};
+
+/* Each block doubles what there was. */
+#define POOL_BLOCKS 24
+
+/* In front of each buffer of a pool with the usual alignment: room for what a mechanism writes of a
+ * message beside its bytes. */
+#define POOL_HEAD 128u
+
+/* Buffers are known by their numbers, from 1 on. */
+struct weir_pool {
+    struct weir_loop       *loop;
+    struct weir_pool       *next;
+    size_t                  buffer_size, stride;
+    uint32_t                alignment, count_max;
+    uint32_t                head; /* POOL_HEAD, or 0 */
+    enum weir_pool_policy   policy;
+    uint32_t                free_first, free_count;
+    uint32_t                promised; /* of the free, to receives that waited */
+    uint32_t                pending;  /* receives that are live */
+    uint32_t                block_count;
+    struct op_fifo          waiting; /* OP_STARVED, but for those that wait for their own quota */
+    struct weir_pool_counts counts;
+    void                   *lent; /* the mechanism's record of what it may pick, or NULL */
+    struct pool_block       blocks[POOL_BLOCKS];
+};
+
+/* What a pooled receive ends its attempt with when something is there, and no buffer: none of
+ * WEIR_E*. */
+#define POOL_EMPTY INT64_MIN
+
+/* op->in.step of a pooled receive. */
+enum pooled_step {
+    POOLED_PROMISED = 1, /* a free buffer is kept for it */
+    POOLED_QUOTA = 2,    /* starved by its handle's quota, and not by the pool */
+    POOLED_DIRECT = 4 /* io_uring: the next attempt is a call, where the kernel found no buffer */
+};
+
+static inline bool op_is_pooled(const struct weir_op *op)
+{
+    return op->kind == WEIR_OP_RECV_POOLED || op->kind == WEIR_OP_RECV_MSG_POOLED;
+}
+
+/* From perform: the receive, into a buffer that is taken now, and bound to the op if anything
+ * came. */
+int64_t pool_perform(struct weir_op *op, enum perform how);
+/* The buffer that was told with it, which a mechanism picked, is what the op received into. */
+void pool_bind(struct weir_op *op, uint32_t number, int64_t result);
+/* A free one becomes the mechanism's: its number, or 0; and back again. */
+uint32_t pool_lend(struct weir_pool *pool);
+void     pool_return(struct weir_pool *pool, uint32_t number);
+void    *pool_data(const struct weir_pool *pool, uint32_t number);
+/* Of the buffer that an address lies in, or 0. */
+uint32_t pool_number(const struct weir_pool *pool, const void *data);
+
+/* A free buffer that is promised to nobody, or 0; where there is none, the pool may grow. */
+uint32_t pool_take(struct weir_pool *pool, bool may_grow);
+void     pool_taken(struct weir_pool *pool, uint32_t number, struct weir_handle *handle);
+void     pool_wake(struct weir_pool *pool);
+bool     pool_starves(const struct weir_op *op); /* whether it waits now that it found none */
+void     pool_starve(struct weir_op *op);
+void     pool_leave(struct weir_op *op); /* from its waiting place */
+void     pool_end(struct weir_op *op);   /* the op has ended */
+void     pool_forget(struct weir_loop *loop, struct weir_handle *handle);
+void     pool_finish(struct weir_loop *loop);
+
 /* The systems there are: src/os. */
-extern const struct system system_posix, system_sim;
+extern const struct system system_posix, system_windows, system_sim;
 
 /* ---- the core's own parts -------------------------------------------------------------------- */
 
@@ -408,6 +571,8 @@ void     signal_finish(struct weir_loop *loop);
 
 bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
               unsigned flags, unsigned allowed, weir_done *done);
+void op_enter(struct weir_op *op);
+void op_retract(struct weir_op *op);
 void op_submit(struct weir_op *op);
 void op_decide(struct weir_op *op, int64_t result);
 int  op_cancel(struct weir_loop *loop, struct weir_op *op, int cause);
@@ -422,8 +587,24 @@ int  handle_cancel_ops(struct weir_loop *loop, struct weir_handle *handle);
 void handle_unlist(struct weir_loop *loop, struct weir_handle *handle);
 void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle);
 
+/* Of a connection of a group, which is closed: its memory. Of a loop that is given up: its group
+ * does not close it any more. */
+void group_forget(struct weir_handle *handle);
+void group_lost(struct weir_loop *loop);
+
+/* Of weir_loop_close() all but the end: the loop stays, and nothing is left in it. */
+int loop_drain(struct weir_loop *loop, uint64_t timeout_ns);
+
+/* Of the options, or the C library's. */
+struct weir_allocator loop_allocator(const struct weir_options *options);
+
 /* Frees the loop and no descriptor; its ops and handles are the caller's, as zeroed. */
 void loop_abandon(struct weir_loop *loop);
+
+/* Posted ops, and the handles that moved here with theirs, join the loop; or, with the loop, are
+ * given up. */
+void loop_take_posts(struct weir_loop *loop);
+void loop_forget_posts(struct weir_loop *loop);
 
 /* 0 when the calling thread may use the loop; WEIR_EPERM in a forked child; else it aborts. */
 int  loop_admit(const struct weir_loop *loop, const char *call);
@@ -437,6 +618,9 @@ void timers_fire(struct weir_loop *loop);
 /* As weir_loop_open(); `refusal` (or NULL) gets the last refused engine when none could be had. */
 int loop_open_with_reason(struct weir_loop **out, const struct weir_options *options,
                           struct weir_engine_info *refusal);
+
+/* Whether that is to be the engine sim: asked for by the options or the environment. */
+bool pick_is_simulated(const struct weir_options *options);
 
 /* Opens the engine asked for, or the best; keeps what was refused. 0 or WEIR_ENOENGINE. */
 int pick_engine(struct weir_loop *loop, const struct weir_options *options);

@@ -7,12 +7,6 @@
 /* An accept that found the process out of descriptors is tried 20 times a second. */
 #define PACE_NS (50 * WEIR_MILLISECOND)
 
-void loop_ask(struct weir_loop *loop, struct weir_op *op)
-{
-    op->state = OP_ASKED;
-    fifo_push(&loop->asked, op);
-}
-
 /* The result that an op with progress or a cause ends with. */
 static void settle_result(struct weir_op *op, int64_t result)
 {
@@ -82,6 +76,20 @@ static int64_t attach_new(struct weir_loop *loop, struct weir_op *op, struct wei
     return result;
 }
 
+/* One of many: told as it is, and the op goes on. */
+static bool conclude_one_accepted(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (loop->shutting) {
+        loop->sys->close(loop, (int)result);
+        settle_result(op, op->in.cause ? op->in.cause : WEIR_ECANCELED);
+    } else {
+        op->result = result;
+        op->more = 1;
+        op->state = OP_HARVESTED;
+    }
+    return true;
+}
+
 static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     switch (result) {
@@ -100,6 +108,8 @@ static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t 
     default:
         break;
     }
+    if (result >= 0 && (op->flags & WEIR_MULTISHOT))
+        return conclude_one_accepted(loop, op, result);
     if (result >= 0) {
         bool unwanted = loop->shutting || (op->in.cause && (op->handle->in.flags & HANDLE_CLOSING));
         struct weir_handle *accepted = op->in.arg.accepted;
@@ -112,6 +122,18 @@ static bool conclude_accept(struct weir_loop *loop, struct weir_op *op, int64_t 
     }
     settle_result(op, result);
     return true;
+}
+
+void loop_accepted(struct weir_loop *loop, struct weir_op *op, int descriptor, bool more)
+{
+    bool unwanted = op->in.cause && (op->handle->in.flags & HANDLE_CLOSING);
+    if (!unwanted) {
+        loop_event(loop, op, descriptor, more ? EVENT_MORE : EVENT_AGAIN, 0);
+        return;
+    }
+    loop->sys->close(loop, descriptor);
+    if (!more)
+        loop_event(loop, op, op->in.cause, 0, 0);
 }
 
 static bool conclude_open(struct weir_loop *loop, struct weir_op *op, int64_t result)
@@ -155,9 +177,8 @@ static bool conclude_transfer(struct weir_loop *loop, struct weir_op *op, int64_
         settle_result(op, result);
         return true;
     }
-    /* By far the most frequent. A datagram is moved as a whole, with WEIR_ALL or without. */
-    if ((!(op->flags & WEIR_ALL) && !handle_has_offsets(op->handle)) ||
-        op->handle->in.kind == WEIR_HANDLE_DATAGRAM) {
+    /* A datagram is moved as a whole, with WEIR_ALL or without. */
+    if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM) {
         settle_result(op, result + (int64_t)op->in.progress);
         return true;
     }
@@ -201,7 +222,47 @@ static bool conclude_copy(struct weir_loop *loop, struct weir_op *op, int64_t re
     return false;
 }
 
-bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
+/* What of a receive there is to be told again and again: not the end of a stream, and an empty
+ * datagram only where more may follow it. */
+static bool goes_on(struct weir_loop *loop, const struct weir_op *op, int64_t result)
+{
+    struct weir_op poll = {.handle = op->handle, .kind = WEIR_OP_POLL};
+    if (!(op->flags & WEIR_MULTISHOT) || result < 0)
+        return false;
+    if (result > 0 || op->handle->in.kind != WEIR_HANDLE_DATAGRAM)
+        return result > 0;
+    poll.in.arg.events = WEIR_RDHUP;
+    int64_t events = loop->sys->perform(&poll, PERFORM_TRY);
+    return events < 0 || !(events & (WEIR_RDHUP | WEIR_HUP));
+}
+
+static bool conclude_pooled(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (result == POOL_EMPTY) {
+        if (!op->in.cause && pool_starves(op)) {
+            pool_starve(op);
+            return false;
+        }
+        result = op->in.cause ? op->in.cause : WEIR_ENOBUFS;
+    }
+    if (op->in.cause && result > 0 && CANARY(pool_buffer_lost_at_cancel))
+        result = op->in.cause; /* and nobody will give it back */
+    if (op->in.cause && result > 0 && (op->flags & WEIR_MULTISHOT) &&
+        CANARY(dropped_multishot_tail)) {
+        weir_pool_give(op->in.arg.pooled.pool, op->in.arg.pooled.data);
+        result = op->in.cause; /* and what it received first, nobody is told */
+    }
+    if (!goes_on(loop, op, result)) {
+        settle_result(op, result);
+        return true;
+    }
+    op->result = result; /* told, and then asked again */
+    op->more = 1;
+    op->state = OP_HARVESTED;
+    return true;
+}
+
+bool loop_conclude_other(struct weir_loop *loop, struct weir_op *op, int64_t result)
 {
     if (op->kind == WEIR_OP_WORK) { /* what the caller's function returned, whatever it is */
         op->in.cause = 0;
@@ -226,6 +287,9 @@ bool loop_conclude(struct weir_loop *loop, struct weir_op *op, int64_t result)
         return conclude_transfer(loop, op, result);
     case WEIR_OP_COPY:
         return conclude_copy(loop, op, result);
+    case WEIR_OP_RECV_POOLED:
+    case WEIR_OP_RECV_MSG_POOLED:
+        return conclude_pooled(loop, op, result);
     case WEIR_OP_CONNECT:
         /* A unix socket's backlog is full: nothing tells when it has room again. connect(2). */
         if (result == WEIR_EAGAIN || result == WEIR_EBUSY)
@@ -274,9 +338,61 @@ static void abandon_open(struct weir_loop *loop, struct weir_op *op)
     op->handle = &loop->none;
 }
 
+void loop_tell(struct weir_loop *loop, struct weir_op *op, int64_t result)
+{
+    if (op->kind == WEIR_OP_ACCEPT && loop->shutting) { /* nothing can be attached any more */
+        loop->sys->close(loop, (int)result);
+        return;
+    }
+    op->result = result;
+    op->more = 1;
+    loop->tellings++;
+    op->done(op);
+    op->told = 0; /* that was of this one */
+}
+
+/* The call of an op whose handle is ready. False when it is not: then the op is asked again. */
+static bool try_ready(struct weir_loop *loop, struct weir_op *op, int64_t *result)
+{
+    *result = op->in.cause;
+    if (op->in.cause)
+        return true;
+    *result = loop->sys->perform(op, PERFORM_TRY);
+    loop->stats.attempts++;
+    if (*result == WEIR_EAGAIN) {
+        loop->stats.attempts_empty++;
+        loop_ask(loop, op);
+        return false;
+    }
+    op->served = WEIR_SERVED_READY;
+    return true;
+}
+
+void loop_tell_event(struct weir_loop *loop, struct event event)
+{
+    struct weir_op *op = event.op;
+    if ((event.flags & EVENT_TRY) && !try_ready(loop, op, &event.result))
+        return;
+    if (op_is_pooled(op) && event.detail)
+        pool_bind(op, event.detail, event.result);
+    if (!(event.flags & (EVENT_MORE | EVENT_AGAIN))) {
+        if (loop_conclude(loop, op, event.result))
+            loop_end(loop, op);
+        return;
+    }
+    loop_tell(loop, op, event.result);
+    if (event.flags & EVENT_AGAIN)
+        loop_ask(loop, op);
+}
+
 void loop_end(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
+    if (op->more) { /* one telling of an op that is asked again for each */
+        loop_tell(loop, op, op->result);
+        loop_ask(loop, op);
+        return;
+    }
     if (op->told & OP_OWN) {
         if (loop->engine->ended && op->in.engine)
             loop->engine->ended(loop, op);
@@ -285,15 +401,22 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
     }
     if (op->in.heap_slot)
         heap_remove(&loop->timers, op);
-    ring_remove(op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
-    if (op->kind == WEIR_OP_OPEN && op->result < 0)
+    struct weir_op **ring = op->in.holds & WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in;
+    ring_remove(ring, op);
+    if (op->result < 0 && op->kind == WEIR_OP_OPEN)
         abandon_open(loop, op);
-    if (op->in.holds && !(op->in.holds & HOLDS_NOTHING))
-        loop_release(loop, handle, op->in.holds);
-    if (loop->engine->ended && op->in.engine)
+    if (op->in.holds && !(op->in.holds & HOLDS_NOTHING)) {
+        if (*ring)
+            loop_release(loop, handle, op->in.holds);
+        else
+            handle->in.busy &= (uint8_t)~op->in.holds;
+    }
+    if (op->in.engine && loop->engine->ended)
         loop->engine->ended(loop, op);
     if (op->kind == WEIR_OP_COPY)
         copy_end(loop, op);
+    else if (op_is_pooled(op))
+        pool_end(op);
     op->state = OP_ENDED;
     op->in.due_ns = loop->generation;
     loop->pending--;
@@ -302,7 +425,7 @@ void loop_end(struct weir_loop *loop, struct weir_op *op)
     loop->stats.ended++;
     loop->tellings++;
     loop->stats.served[op->served]++;
-    if (op->result == WEIR_ECANCELED || op->result == WEIR_EDEADLINE)
+    if (op->result < 0 && (op->result == WEIR_ECANCELED || op->result == WEIR_EDEADLINE))
         loop->stats.cancelled++;
     if (handle->in.flags & HANDLE_CLOSING)
         handle_op_left(loop, handle);

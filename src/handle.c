@@ -44,6 +44,7 @@ void handle_detach(struct weir_loop *loop, struct weir_handle *handle)
             loop->handles = handle->in.next;
     }
     handle->in.next = handle->in.previous = NULL;
+    pool_forget(loop, handle);
     loop->stats.handles--;
 }
 
@@ -204,6 +205,7 @@ static void close_descriptor(struct weir_loop *loop, struct weir_handle *handle)
 void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle)
 {
     weir_closed *on_closed = handle->on_closed;
+    bool         groups = handle->in.flags & HANDLE_GROUPS;
     if (loop->serving == handle)
         loop->serving = NULL;
     close_descriptor(loop, handle);
@@ -215,10 +217,14 @@ void handle_finish_close(struct weir_loop *loop, struct weir_handle *handle)
     handle->in.descriptor = -1;
     if (on_closed)
         on_closed(handle);
+    if (groups)
+        group_forget(handle);
 }
 
 static void begin_close(struct weir_loop *loop, struct weir_handle *handle, weir_closed *on_closed)
 {
+    if (handle->in.flags & HANDLE_MOVING)
+        loop_take_posts(loop);
     handle->on_closed = on_closed;
     handle->in.flags |= HANDLE_CLOSING;
     if (handle->in.kind == WEIR_HANDLE_NONE) /* it is being opened; NONE is to say that it closed */

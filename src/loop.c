@@ -5,13 +5,19 @@
 #include <string.h>
 
 #include "base/canary.h"
+#include "base/rest.h"
 #include "engine.h"
 #include "os/os.h"
 
 /* How often one event's callback may start an op that ends at once and see it told, before the next
  * event is served: recv -> send -> recv takes two. More wait for the next turn. */
 #define ROUNDS_AFTER_EVENT 2
+
+/* How often in a turn what was asked is started, and what ended at once told, before the wait; more
+ * often as long as each time tells something, and it was little so far: one op that ends at once
+ * again and again shares a wait with as many as several do. */
 #define ROUNDS_BEFORE_WAIT 4
+#define TELLINGS_BEFORE_WAIT 16
 
 #define SIZE_HEADER 16 /* keeps the alignment of malloc */
 
@@ -99,12 +105,15 @@ void loop_notifier_close(struct weir_loop *loop)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
+struct weir_allocator loop_allocator(const struct weir_options *options)
+{
+    return options->allocator ? *options->allocator : (struct weir_allocator){libc_resize, NULL};
+}
+
 static struct weir_loop *loop_create(const struct weir_options *options)
 {
-    struct weir_allocator allocator = {libc_resize, NULL};
-    if (options->allocator)
-        allocator = *options->allocator;
-    struct weir_loop *loop = allocator.resize(allocator.user, NULL, sizeof *loop);
+    struct weir_allocator allocator = loop_allocator(options);
+    struct weir_loop     *loop = allocator.resize(allocator.user, NULL, sizeof *loop);
     if (!loop)
         return NULL;
     memset(loop, 0, sizeof *loop);
@@ -188,6 +197,35 @@ static void close_leftovers(struct weir_loop *loop)
         weir_close(loop->handles, NULL);
 }
 
+int loop_drain(struct weir_loop *loop, uint64_t timeout_ns)
+{
+    int error = 0;
+    if (!loop->thread)
+        loop->thread = os_thread_self();
+    loop->shutting = true;
+    begin_running(loop);
+    cancel_everything(loop);
+    uint64_t start_ns = loop->sys->now(loop);
+    int64_t  wait_ns = 0; /* the first turn tells what is known, the others may sleep */
+    while (!error && !loop_is_empty(loop)) {
+        loop->stop = false; /* a callback that stops the loop does not keep it from closing */
+        error = turn(loop, wait_ns, true);
+        if (error) /* the mechanism is gone, and what it holds with it */
+            break;
+        if (!loop->pending)
+            close_leftovers(loop);
+        uint64_t gone_ns = loop->sys->now(loop) - start_ns;
+        uint64_t left_ns = timeout_ns > gone_ns ? timeout_ns - gone_ns : 1;
+        if (gone_ns >= timeout_ns && wait_ns && !loop_is_empty(loop))
+            error = WEIR_EBUSY;
+        wait_ns = left_ns > INT64_MAX ? -1 : (int64_t)left_ns;
+    }
+    loop->stop = loop->running = false;
+    if (error == WEIR_EBUSY && loop->embedded)
+        sleep_in_outer_loop(loop);
+    return error;
+}
+
 int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
 {
     if (!loop)
@@ -197,38 +235,15 @@ int weir_loop_close(struct weir_loop *loop, uint64_t timeout_ns)
         return error;
     if (loop->running)
         return WEIR_EDEADLK;
-    if (!loop->thread)
-        loop->thread = os_thread_self();
-    loop->shutting = true;
-    begin_running(loop);
-    loop->stop = false;
-    cancel_everything(loop);
-    uint64_t start_ns = loop->sys->now(loop);
-    int64_t  wait_ns = 0; /* the first turn tells what is known, the others may sleep */
-    while (!loop_is_empty(loop)) {
-        loop->stop = false; /* a callback that stops the loop does not keep it from closing */
-        int failed = turn(loop, wait_ns, true);
-        if (failed) { /* the mechanism is gone, and what it holds with it */
-            loop->running = false;
-            return failed;
-        }
-        if (!loop->pending)
-            close_leftovers(loop);
-        uint64_t gone_ns = loop->sys->now(loop) - start_ns;
-        if (gone_ns >= timeout_ns && wait_ns && !loop_is_empty(loop)) {
-            loop->running = false;
-            if (loop->embedded)
-                sleep_in_outer_loop(loop);
-            return WEIR_EBUSY;
-        }
-        uint64_t left_ns = timeout_ns > gone_ns ? timeout_ns - gone_ns : 1;
-        wait_ns = left_ns > INT64_MAX ? -1 : (int64_t)left_ns;
-    }
+    error = loop_drain(loop, timeout_ns);
+    if (error)
+        return error;
     offload_finish(loop);
     if (getenv("WEIR_STATS"))
         see_served(loop, stderr);
     signal_finish(loop);
     copy_finish(loop);
+    pool_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);
     return 0;
@@ -249,24 +264,27 @@ static void forget_ops(struct weir_handle *handle)
 
 void loop_abandon(struct weir_loop *loop)
 {
+    bool is_child = loop->generation != os_fork_generation();
     while (loop->handles) {
         struct weir_handle *handle = loop->handles;
         handle->in.next->in.previous = handle->in.previous;
         handle->in.previous->in.next = handle->in.next;
         loop->handles = handle->in.next == handle ? NULL : handle->in.next;
-        if (signal_is_internal_handle(loop, handle))
+        if (signal_is_internal_handle(loop, handle) && (!is_child || os_gathers_are_inherited()))
             loop->sys->close(loop, handle->in.descriptor);
         forget_ops(handle);
-        *handle = (struct weir_handle){.user = handle->user};
+        if (handle->in.flags & HANDLE_GROUPS)
+            group_forget(handle);
+        else
+            *handle = (struct weir_handle){.user = handle->user};
     }
     forget_ops(&loop->none);
-    for (struct weir_op *op = stack_take(&loop->posted), *next; op; op = next) {
-        next = op->in.lane;
-        *op = (struct weir_op){.user = op->user};
-    }
+    loop_forget_posts(loop);
+    group_lost(loop);
     offload_forget(loop);
     signal_finish(loop);
     copy_finish(loop);
+    pool_finish(loop);
     loop->engine->close(loop);
     loop_destroy(loop);
 }
@@ -333,17 +351,7 @@ static void take_from_threads(struct weir_loop *loop)
             fifo_push(&loop->ended, op);
         op = after;
     }
-    op = stack_take(&loop->posted);
-    while (op) {
-        struct weir_op *after = op->in.lane;
-        ring_push(&loop->none.in.ops_in, op);
-        loop->pending++;
-        loop->stats.posts++;
-        loop->stats.started++;
-        op->served = WEIR_SERVED_AT_ONCE;
-        loop_finish(loop, op, loop->shutting ? WEIR_ECANCELED : 0);
-        op = after;
-    }
+    loop_take_posts(loop);
 }
 
 /* ---- The turn -------------------------------------------------------------------------------- */
@@ -351,6 +359,8 @@ static void take_from_threads(struct weir_loop *loop)
 /* The core's own ops and what is always ready never reach the engine. */
 static enum started start_op(struct weir_loop *loop, struct weir_op *op)
 {
+    if (LIKELY(op_transfers(op)))
+        return loop->engine->start(loop, op);
     if (op->kind == WEIR_OP_COPY)
         return copy_start(loop, op);
     if (op->kind == WEIR_OP_SIGNAL) {
@@ -442,28 +452,11 @@ void loop_settle(struct weir_loop *loop, int rounds)
     }
 }
 
-/* One op's telling from the event array. */
-static void tell_event(struct weir_loop *loop, struct event event)
-{
-    struct weir_op *op = event.op;
-    if (!(event.flags & (EVENT_MORE | EVENT_AGAIN))) {
-        if (loop_conclude(loop, op, event.result))
-            loop_end(loop, op);
-        return;
-    }
-    op->result = event.result;
-    op->more = 1;
-    op->done(op);
-    if (!(event.flags & EVENT_AGAIN))
-        return;
-    loop_ask(loop, op);
-}
-
 /* Those that are there now; what is harvested meanwhile waits for the next time. */
 static void tell_events(struct weir_loop *loop)
 {
     for (uint32_t left = loop->event_count - loop->event_next; left && !loop->stop; left--) {
-        tell_event(loop, loop->events[loop->event_next++]);
+        loop_tell_event(loop, loop->events[loop->event_next++]);
         loop_settle(loop, ROUNDS_AFTER_EVENT);
     }
     if (loop->event_next == loop->event_count)
@@ -483,7 +476,8 @@ static void tell_harvest(struct weir_loop *loop)
             handle_op_left(loop, handle);
         else
             ready_serve(loop, handle);
-        tell_events(loop);
+        if (loop->event_count)
+            tell_events(loop);
         loop_settle(loop, ROUNDS_AFTER_EVENT);
         if (was_last)
             break;
@@ -555,6 +549,23 @@ static bool was_told(struct weir_loop *loop)
     return true;
 }
 
+/* What was asked is started, and told if it ended at once; what that asks, too. */
+static void settle_before_wait(struct weir_loop *loop)
+{
+    uint64_t begin = loop->tellings, told_before = begin;
+    for (int round = 0; !loop->stop; round++) {
+        if (!loop->asked.first && !loop->ended.first && !loop->closing.first)
+            return;
+        if (round >= ROUNDS_BEFORE_WAIT &&
+            (loop->tellings == told_before || loop->tellings - begin >= TELLINGS_BEFORE_WAIT))
+            return;
+        told_before = loop->tellings;
+        start_asked(loop);
+        run_ended(loop);
+        run_closing(loop);
+    }
+}
+
 /* One pass; waits at most timeout_ns (-1: for ever). `once`: what was told before the wait
  * counts. */
 static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once)
@@ -564,13 +575,7 @@ static int turn(struct weir_loop *loop, int64_t timeout_ns, bool once)
     if (was_told(loop))
         timeout_ns = 0;
     take_from_threads(loop);
-    for (int round = 0; round < ROUNDS_BEFORE_WAIT && !loop->stop; round++) {
-        if (!loop->asked.first && !loop->ended.first && !loop->closing.first)
-            break;
-        start_asked(loop);
-        run_ended(loop);
-        run_closing(loop);
-    }
+    settle_before_wait(loop);
     if (loop->stop || (timeout_ns && !loop_has_work(loop)))
         return 0;
     if (loop->engine->traits & ENGINE_READINESS)

@@ -57,6 +57,8 @@ static void start(struct weir_op *op, enum weir_op_kind kind, struct weir_handle
         return;
     op->in.arg.message.messages = messages;
     op->in.arg.message.count = count;
+    if (flags & WEIR_ZEROCOPY)
+        op->told = WEIR_TOLD_COPIED; /* until an engine knows better */
     int error = check_messages(messages, count, sends);
     if (!error && !handle_is_socket(handle))
         error = WEIR_ENOTSOCK;
@@ -79,7 +81,7 @@ void weir_recv_msg(struct weir_op *op, struct weir_handle *handle, struct weir_m
 void weir_send_msg(struct weir_op *op, struct weir_handle *handle, struct weir_msg *message,
                    unsigned flags, weir_done *done)
 {
-    start(op, WEIR_OP_SEND_MSG, handle, message, 1, flags, WEIR_BACKGROUND, done);
+    start(op, WEIR_OP_SEND_MSG, handle, message, 1, flags, WEIR_BACKGROUND | WEIR_ZEROCOPY, done);
 }
 
 void weir_recv_batch(struct weir_op *op, struct weir_handle *handle, struct weir_msg *messages,

@@ -33,17 +33,16 @@ static uint64_t offset_of(const struct weir_op *op)
     }
 }
 
-static enum order order_of(const struct weir_op *op)
+/* The direction that the op takes its turn in, or 0. */
+static uint8_t direction_of(const struct weir_op *op)
 {
 #define ORDER(NAME, name, direction) [WEIR_OP_##NAME] = ORDER_##direction,
     static const uint8_t orders[WEIR_OP_KINDS] = {WEIR_OPS(ORDER)};
 #undef ORDER
     enum order order = orders[op->kind];
-    if (order < ORDER_STREAM_IN)
-        return order;
-    if (offset_of(op) != WEIR_STREAM)
-        return ORDER_ANY;
-    return order == ORDER_STREAM_IN ? ORDER_IN : ORDER_OUT;
+    if (order == ORDER_ANY || (order >= ORDER_STREAM_IN && offset_of(op) != WEIR_STREAM))
+        return 0;
+    return order == ORDER_IN || order == ORDER_STREAM_IN ? WEIR_IN : WEIR_OUT;
 }
 
 void loop_doom(const struct weir_op *op, const char *call, const char *sentence)
@@ -55,14 +54,13 @@ void loop_doom(const struct weir_op *op, const char *call, const char *sentence)
     abort();
 }
 
-/* Into the ring of its direction, which is returned; 0 when it has none. */
+/* Into the ring of its direction, if it has one and stands in none yet. */
 static uint8_t take_direction(struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    enum order          order = order_of(op);
-    if (order == ORDER_ANY)
-        return 0;
-    op->in.holds = order == ORDER_IN ? WEIR_IN : WEIR_OUT;
+    if (op->in.holds)
+        return op->in.holds;
+    op->in.holds = direction_of(op);
     if (op->in.holds == WEIR_OUT) {
         ring_remove(&handle->in.ops_in, op);
         ring_push(&handle->in.ops_out, op);
@@ -84,10 +82,55 @@ void op_decide(struct weir_op *op, int64_t result)
     loop_finish(handle->loop, op, result);
 }
 
-/* The op becomes the loop's. False when it has ended already, or will without an attempt. Where the
- * arguments decide on the direction, the caller allows every flag, and looks at them later. */
-bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
-              unsigned flags, unsigned allowed, weir_done *done)
+static ALWAYS_INLINE void enter(struct weir_op *op, uint8_t direction)
+{
+    struct weir_handle *handle = op->handle;
+    struct weir_loop   *loop = handle->loop;
+    ring_push(direction == WEIR_OUT ? &handle->in.ops_out : &handle->in.ops_in, op);
+    loop->pending++;
+    if (op->flags & WEIR_BACKGROUND)
+        loop->pending_background++;
+    loop->stats.started++;
+}
+
+/* Counted among the ops of its handle's loop, or not any more: a move leaves without an end. */
+void op_enter(struct weir_op *op)
+{
+    enter(op, 0);
+}
+
+void op_retract(struct weir_op *op)
+{
+    struct weir_loop *loop = op->handle->loop;
+    ring_remove(&op->handle->in.ops_in, op);
+    loop->pending--;
+    if (op->flags & WEIR_BACKGROUND)
+        loop->pending_background--;
+    loop->stats.started--;
+}
+
+/* Whether nothing begins on the handle any more. One that is on its way here arrives first. */
+static bool is_ending(struct weir_loop *loop, const struct weir_handle *handle)
+{
+    if (!loop->shutting && !(handle->in.flags & (HANDLE_CLOSING | HANDLE_MOVING)))
+        return false;
+    if (handle->in.flags & HANDLE_MOVING)
+        loop_take_posts(loop);
+    return loop->shutting || (handle->in.flags & HANDLE_CLOSING);
+}
+
+/* Ends before it had a turn in its direction. */
+static void end_early(struct weir_op *op, int64_t result)
+{
+    if (op->in.holds)
+        op->in.holds |= HOLDS_NOTHING;
+    loop_finish(op->handle->loop, op, result);
+}
+
+/* op_begin() of an op whose direction, or 0, is known; ALWAYS_INLINE for what the caller knows. */
+static ALWAYS_INLINE bool begin(struct weir_op *op, enum weir_op_kind kind,
+                                struct weir_handle *handle, uint8_t direction, unsigned flags,
+                                unsigned allowed, weir_done *done)
 {
     struct weir_loop *loop = handle->loop;
     if (!loop)
@@ -107,30 +150,33 @@ bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *ha
                            .handle = handle,
                            .kind = (uint8_t)kind,
                            .state = OP_GIVEN,
-                           .flags = flags};
-    ring_push(&handle->in.ops_in, op);
-    loop->pending++;
-    if (flags & WEIR_BACKGROUND)
-        loop->pending_background++;
-    loop->stats.started++;
-    if (loop->shutting || (handle->in.flags & HANDLE_CLOSING))
-        loop_finish(loop, op, WEIR_ECANCELED);
+                           .flags = flags,
+                           .in.holds = direction};
+    enter(op, direction);
+    if (is_ending(loop, handle))
+        end_early(op, WEIR_ECANCELED);
     else if (flags & ~allowed)
         op_decide(op, WEIR_EINVAL);
     else if (!done && (flags & (WEIR_MULTISHOT | WEIR_LEVEL | WEIR_EDGE)))
         op_decide(op, WEIR_EINVAL);
     else if (handle->in.kind == WEIR_HANDLE_NONE && handle != &loop->none)
-        loop_finish(loop, op, WEIR_EBADF);
+        end_early(op, WEIR_EBADF);
     else
         return true;
     return false;
 }
 
-/* To the engine, or behind the ops of its direction. */
-void op_submit(struct weir_op *op)
+/* The op becomes the loop's. False when it has ended already, or will without an attempt. Where the
+ * arguments decide on the direction, the caller allows every flag, and looks at them later. */
+bool op_begin(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
+              unsigned flags, unsigned allowed, weir_done *done)
+{
+    return begin(op, kind, handle, 0, flags, allowed, done);
+}
+
+static ALWAYS_INLINE void submit(struct weir_op *op, uint8_t direction)
 {
     struct weir_handle *handle = op->handle;
-    uint8_t             direction = take_direction(op);
     annotate_op_needed(op);
     if ((handle->in.busy & direction) && !CANARY(reordered_stream)) {
         op->state = OP_BEHIND;
@@ -138,6 +184,12 @@ void op_submit(struct weir_op *op)
     }
     handle->in.busy |= direction;
     loop_ask(handle->loop, op);
+}
+
+/* To the engine, or behind the ops of its direction. */
+void op_submit(struct weir_op *op)
+{
+    submit(op, take_direction(op));
 }
 
 static struct weir_handle *handle_of_loop(struct weir_op *op, struct weir_loop *loop)
@@ -200,25 +252,6 @@ void weir_resolve(struct weir_op *op, struct weir_loop *loop, struct weir_lookup
         offload_start(loop, op);
 }
 
-void weir_post(struct weir_op *op, struct weir_loop *loop, weir_done *done)
-{
-    if (loop->generation != os_fork_generation()) {
-        op->result = WEIR_EPERM;
-        op->state = OP_ENDED;
-        op->in.due_ns = loop->generation;
-        return;
-    }
-    if (op_is_live(op))
-        loop_doom(op, "weir_post", "the op is still live and was started again");
-    *op = (struct weir_op){.user = op->user,
-                           .done = done,
-                           .handle = &loop->none,
-                           .kind = WEIR_OP_POST,
-                           .state = OP_POSTED};
-    stack_push(&loop->posted, op);
-    weir_wake(loop);
-}
-
 void weir_open(struct weir_op *op, struct weir_loop *loop, struct weir_handle *handle,
                const char *path, unsigned mode, unsigned flags, weir_done *done)
 {
@@ -250,11 +283,10 @@ void weir_accept(struct weir_op *op, struct weir_handle *listener, struct weir_h
     if (!op_begin(op, WEIR_OP_ACCEPT, listener, flags, WEIR_BACKGROUND | WEIR_MULTISHOT, done))
         return;
     op->in.arg.accepted = accepted;
-    if (flags & WEIR_MULTISHOT)
-        op_decide(op, accepted ? WEIR_EINVAL : WEIR_ENOTSUP);
-    else if (!accepted)
+    if (!accepted != !!(flags & WEIR_MULTISHOT))
         op_decide(op, WEIR_EINVAL);
-    else if (accepted->in.kind != WEIR_HANDLE_NONE || (accepted->in.flags & HANDLE_OPENING))
+    else if (accepted &&
+             (accepted->in.kind != WEIR_HANDLE_NONE || (accepted->in.flags & HANDLE_OPENING)))
         loop_doom(op, "accept", "the handle to be filled is in use");
     else
         op_submit(op);
@@ -289,22 +321,27 @@ static int check_place(const struct weir_handle *handle, unsigned flags, uint64_
 }
 
 /* Every transfer of one piece. */
-static void transfer(struct weir_op *op, enum weir_op_kind kind, struct weir_handle *handle,
-                     void *data, size_t length, uint64_t offset, unsigned flags, unsigned allowed,
-                     weir_done *done)
+static ALWAYS_INLINE void transfer(struct weir_op *op, enum weir_op_kind kind,
+                                   struct weir_handle *handle, void *data, size_t length,
+                                   uint64_t offset, unsigned flags, unsigned allowed,
+                                   weir_done *done)
 {
-    if (!op_begin(op, kind, handle, flags, FLAGS_LATER, done))
+    bool    reads = kind == WEIR_OP_RECV || kind == WEIR_OP_READ;
+    uint8_t direction = offset != WEIR_STREAM ? 0 : reads ? WEIR_IN : WEIR_OUT;
+    if (!begin(op, kind, handle, direction, flags, FLAGS_LATER, done))
         return;
     op->in.arg.transfer.data = data;
     op->in.arg.transfer.length = length;
     op->in.arg.transfer.offset = offset;
-    bool wrong = (flags & ~allowed) || (!data && length) || length > INT64_MAX;
+    bool wrong = (flags & ~allowed) || (!data && length) || length > PTRDIFF_MAX;
     int  error = wrong ? WEIR_EINVAL
                        : check_place(handle, flags, offset, INT64_MAX - (uint64_t)length);
+    if (!wrong && (flags & WEIR_ZEROCOPY))
+        op->told = WEIR_TOLD_COPIED; /* until an engine knows better */
     if (error || (!length && handle->in.kind != WEIR_HANDLE_DATAGRAM))
         op_decide(op, error);
     else
-        op_submit(op);
+        submit(op, direction);
 }
 
 static bool is_empty(const struct weir_buf *buffers, size_t count)
@@ -326,6 +363,8 @@ static void transfer_vector(struct weir_op *op, enum weir_op_kind kind, struct w
     bool datagram = handle->in.kind == WEIR_HANDLE_DATAGRAM;
     bool wrong = (flags & ~allowed) || (!buffers && count);
     int  error = wrong ? WEIR_EINVAL : check_place(handle, flags, offset, INT64_MAX);
+    if (!wrong && (flags & WEIR_ZEROCOPY))
+        op->told = WEIR_TOLD_COPIED;
     if (!error && datagram && count > PIECES_MAX)
         error = WEIR_EMSGSIZE; /* a datagram is not moved in parts */
     if (error || (!datagram && is_empty(buffers, count)))
@@ -358,8 +397,8 @@ void weir_send(struct weir_op *op, struct weir_handle *handle, const void *data,
 void weir_sendv(struct weir_op *op, struct weir_handle *handle, const struct weir_buf *buffers,
                 size_t count, unsigned flags, weir_done *done)
 {
-    transfer_vector(op, WEIR_OP_SENDV, handle, buffers, count, WEIR_STREAM, flags, TRANSFER_FLAGS,
-                    done);
+    transfer_vector(op, WEIR_OP_SENDV, handle, buffers, count, WEIR_STREAM, flags,
+                    TRANSFER_FLAGS | WEIR_ZEROCOPY, done);
 }
 
 void weir_shutdown(struct weir_op *op, struct weir_handle *handle, unsigned flags, weir_done *done)

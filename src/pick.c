@@ -5,11 +5,19 @@
 
 #include "engine.h"
 
-extern const struct engine engine_poll, engine_posix_aio, engine_select, engine_sim, engine_spin,
-    engine_threads;
+extern const struct engine engine_sim;
+#ifdef _WIN32
+extern const struct engine engine_iocp;
+#else
+extern const struct engine engine_poll, engine_posix_aio, engine_select, engine_spin;
+extern const struct engine engine_threads;
+#endif
 #ifdef __linux__
 extern const struct engine engine_uring, engine_epoll, engine_epoll_et, engine_epoll_oneshot;
 extern const struct engine engine_linux_aio, engine_sigio;
+#endif
+#ifdef WEIR_HAVE_KQUEUE
+extern const struct engine engine_kqueue, engine_kqueue_et, engine_kqueue_oneshot;
 #endif
 
 /* Best first. A mechanism that is not in this build says why. */
@@ -25,22 +33,36 @@ struct known {
 #define ON_LINUX(engine) NULL, "it is a mechanism of Linux"
 #endif
 
+#ifdef WEIR_HAVE_KQUEUE
+#define WITH_KQUEUE(engine) &(engine), NULL
+#else
+#define WITH_KQUEUE(engine) NULL, "it is a mechanism of macOS and the BSDs"
+#endif
+
+#ifdef _WIN32
+#define ON_WINDOWS(engine) &(engine), NULL
+#define ON_POSIX(engine) NULL, "it is a mechanism of POSIX systems"
+#else
+#define ON_WINDOWS(engine) NULL, "it is a mechanism of Windows"
+#define ON_POSIX(engine) &(engine), NULL
+#endif
+
 static const struct known known[] = {
     {"io_uring", "completion", ON_LINUX(engine_uring)},
     {"epoll", "readiness", ON_LINUX(engine_epoll)},
     {"epoll-et", "readiness", ON_LINUX(engine_epoll_et)},
     {"epoll-oneshot", "readiness", ON_LINUX(engine_epoll_oneshot)},
-    {"kqueue", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
-    {"kqueue-et", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
-    {"kqueue-oneshot", "readiness", NULL, "it is a mechanism of macOS and the BSDs"},
-    {"iocp", "completion", NULL, "it is a mechanism of Windows"},
-    {"poll", "readiness", &engine_poll, NULL},
-    {"select", "readiness", &engine_select, NULL},
+    {"kqueue", "readiness", WITH_KQUEUE(engine_kqueue)},
+    {"kqueue-et", "readiness", WITH_KQUEUE(engine_kqueue_et)},
+    {"kqueue-oneshot", "readiness", WITH_KQUEUE(engine_kqueue_oneshot)},
+    {"iocp", "completion", ON_WINDOWS(engine_iocp)},
+    {"poll", "readiness", ON_POSIX(engine_poll)},
+    {"select", "readiness", ON_POSIX(engine_select)},
     {"linux-aio", "completion", ON_LINUX(engine_linux_aio)},
-    {"threads", "threads", &engine_threads, NULL},
-    {"posix-aio", "completion", &engine_posix_aio, NULL},
+    {"threads", "threads", ON_POSIX(engine_threads)},
+    {"posix-aio", "completion", ON_POSIX(engine_posix_aio)},
     {"sigio", "readiness", ON_LINUX(engine_sigio)},
-    {"spin", "readiness", &engine_spin, NULL},
+    {"spin", "readiness", ON_POSIX(engine_spin)},
     {"sim", "simulation", &engine_sim, NULL},
 };
 #define KNOWN (int)(sizeof known / sizeof known[0])
@@ -98,13 +120,24 @@ static void remember(struct weir_loop *loop, const struct weir_engine_info *info
     loop_log(loop, WEIR_LOG_NOTICE, "Engine %s is refused. %s", info->name, info->reason);
 }
 
+/* NULL: the best. */
+static const char *asked_for(const struct weir_options *options)
+{
+    const char *asked = options->engine ? options->engine : getenv("WEIR_ENGINE");
+    return asked && *asked ? asked : NULL;
+}
+
+bool pick_is_simulated(const struct weir_options *options)
+{
+    const char *asked = asked_for(options);
+    return asked && strcmp(asked, engine_sim.name) == 0;
+}
+
 int pick_engine(struct weir_loop *loop, const struct weir_options *options)
 {
-    const char             *asked = options->engine ? options->engine : getenv("WEIR_ENGINE");
+    const char             *asked = asked_for(options);
     struct weir_engine_info info;
     int                     error = WEIR_ENOENGINE;
-    if (asked && !*asked)
-        asked = NULL;
     for (int i = 0; i < KNOWN; i++) {
         if (asked ? strcmp(asked, known[i].name) != 0 : !may_be_default(&known[i]))
             continue;

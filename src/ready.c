@@ -54,17 +54,26 @@ static bool short_means_empty(const struct weir_loop *loop, const struct weir_ha
     }
 }
 
+/* Whether bytes are left out of what the call asked for: the handle has no more of them now. */
+static bool is_short(const struct weir_op *op, int64_t result)
+{
+    if (op->kind == WEIR_OP_RECV_POOLED)
+        return (uint64_t)result < op->in.arg.pooled.pool->buffer_size;
+    return op_transfers(op) && (uint64_t)result < rest_length(op) && !(op->flags & WEIR_PEEK);
+}
+
 /* The op's call, and what its answer says of the handle's readiness. */
 static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
     int64_t             result = loop->sys->perform(op, PERFORM_TRY);
+    if (result <= 0 && loop->engine->attempted)
+        result = loop->engine->attempted(loop, op, result);
     loop->stats.attempts++;
     if (result == WEIR_EAGAIN) {
         loop->stats.attempts_empty++;
         handle->in.hint &= (uint8_t)~op->in.holds;
-    } else if (result > 0 && (op_reads(op) || op_writes(op)) && !(op->flags & WEIR_PEEK) &&
-               short_means_empty(loop, handle) && (uint64_t)result < rest_of(op).length) {
+    } else if (result > 0 && is_short(op, result) && short_means_empty(loop, handle)) {
         handle->in.hint &= (uint8_t)~op->in.holds;
     }
     return result;
@@ -73,7 +82,7 @@ static int64_t attempt(struct weir_loop *loop, struct weir_op *op)
 /* ---- Starting -------------------------------------------------------------------------------- */
 
 /* Nothing of a file is ever awaited: what is at hand is taken, the rest is a worker's. */
-static enum started start_file(struct weir_loop *loop, struct weir_op *op)
+static APART enum started start_file(struct weir_loop *loop, struct weir_op *op)
 {
     int64_t result = loop->sys->perform(op, PERFORM_TRY);
     if (result == WEIR_EAGAIN || result == WEIR_ENOTSUP)
@@ -91,6 +100,8 @@ bool ready_begins_with_call(const struct weir_op *op)
 {
     const struct weir_handle *handle = op->handle;
     bool                      listens = handle->in.kind == WEIR_HANDLE_LISTENER;
+    if (LIKELY(handle->in.kind == WEIR_HANDLE_STREAM && op_transfers(op)))
+        return false;
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_SHUTDOWN:
         return true;
@@ -107,7 +118,7 @@ bool ready_begins_with_call(const struct weir_op *op)
 static enum started start_stream(struct weir_loop *loop, struct weir_op *op)
 {
     struct weir_handle *handle = op->handle;
-    if (ready_begins_with_call(op) || (handle->in.hint & op->in.holds)) {
+    if ((handle->in.hint & op->in.holds) || ready_begins_with_call(op)) {
         int64_t result = attempt(loop, op);
         if (result == WEIR_ENOTSUP)
             return STARTED_OFFLOAD;
@@ -131,7 +142,7 @@ static void tell_poll(struct weir_loop *loop, struct weir_op *op, int64_t result
 }
 
 /* A mechanism that tells only changes may have told of this one before the op came. */
-static enum started start_poll(struct weir_loop *loop, struct weir_op *op)
+static APART enum started start_poll(struct weir_loop *loop, struct weir_op *op)
 {
     bool told_before = op->in.step && !(op->flags & WEIR_LEVEL);
     if ((loop->engine->traits & ENGINE_EDGE) && !told_before) {
@@ -149,6 +160,8 @@ static enum started start_poll(struct weir_loop *loop, struct weir_op *op)
 
 enum started ready_start(struct weir_loop *loop, struct weir_op *op)
 {
+    if (LIKELY(op_transfers(op)))
+        return handle_has_offsets(op->handle) ? start_file(loop, op) : start_stream(loop, op);
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_POLL:
         return start_poll(loop, op);
@@ -159,6 +172,12 @@ enum started ready_start(struct weir_loop *loop, struct weir_op *op)
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
         return STARTED_OFFLOAD;
+    case WEIR_OP_RECV_POOLED:
+    case WEIR_OP_RECV_MSG_POOLED:
+        if (!handle_has_offsets(op->handle))
+            return start_stream(loop, op);
+        op->result = WEIR_ENOTSUP;
+        return STARTED_DONE;
     default:
         return handle_has_offsets(op->handle) ? start_file(loop, op) : start_stream(loop, op);
     }
@@ -184,11 +203,10 @@ static void list_ready(struct weir_loop *loop, struct weir_handle *handle)
     handles_push(&loop->ready, handle);
 }
 
-void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
+/* What is told beside WEIR_IN. */
+static unsigned hints_of(unsigned events)
 {
-    unsigned hint = handle->in.hint & ~(unsigned)HUNG;
-    if (events & WEIR_IN)
-        hint |= MAY_IN | TOLD_IN;
+    unsigned hint = 0;
     if (events & WEIR_OUT)
         hint |= MAY_OUT | TOLD_OUT;
     if (events & (WEIR_HUP | WEIR_ERR))
@@ -201,6 +219,16 @@ void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned eve
         hint |= TOLD_HUP;
     if (events & WEIR_ERR)
         hint |= TOLD_ERR;
+    return hint;
+}
+
+void ready_told(struct weir_loop *loop, struct weir_handle *handle, unsigned events)
+{
+    unsigned hint = handle->in.hint & ~(unsigned)HUNG;
+    if (events & WEIR_IN)
+        hint |= MAY_IN | TOLD_IN;
+    if (events & ~(unsigned)WEIR_IN)
+        hint |= hints_of(events);
     handle->in.hint = (uint8_t)hint;
     if (loop->engine->traits & ENGINE_ONESHOT)
         handle->in.want = handle->in.armed = 0;
@@ -288,7 +316,7 @@ void ready_serve(struct weir_loop *loop, struct weir_handle *handle)
 /* ---- Interest -------------------------------------------------------------------------------- */
 
 /* The mechanism will not watch the handle: the ops that wait on it end, or go the way of files. */
-static void refuse_waiting(struct weir_loop *loop, struct weir_handle *handle, int error)
+void ready_refuse(struct weir_loop *loop, struct weir_handle *handle, int error)
 {
     struct weir_op *rings[] = {handle->in.ops_in, handle->in.ops_out};
     /* epoll_ctl(2): the descriptor is always ready. Of what can be waited for, it is a denial. */
@@ -328,7 +356,7 @@ void ready_flush(struct weir_loop *loop)
         if (!error)
             continue;
         handle->in.want = handle->in.armed;
-        refuse_waiting(loop, handle, error);
+        ready_refuse(loop, handle, error);
     }
     if (loop->engine->flush)
         loop->engine->flush(loop);
@@ -410,6 +438,8 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     if (handle == WEIR_HANDLE_NONE)
         return query_loop(op);
     switch (op) {
+    case WEIR_OP_MOVE:
+        return WEIR_SUPPORT_AT_ONCE;
     case WEIR_OP_POLL:
         if (file || directory)
             return WEIR_SUPPORT_AT_ONCE;
@@ -418,10 +448,14 @@ int ready_query(enum weir_op_kind op, enum weir_handle_kind handle, unsigned tra
     case WEIR_OP_CONNECT:
     case WEIR_OP_SHUTDOWN:
     case WEIR_OP_RECV_MSG:
+    case WEIR_OP_RECV_MSG_POOLED:
     case WEIR_OP_SEND_MSG:
     case WEIR_OP_RECV_BATCH:
     case WEIR_OP_SEND_BATCH:
         return query_socket(op, handle);
+    case WEIR_OP_RECV_POOLED:
+        return file || directory || handle == WEIR_HANDLE_LISTENER ? WEIR_SUPPORT_NO
+                                                                   : WEIR_SUPPORT_NATIVE;
     case WEIR_OP_RECV:
     case WEIR_OP_RECVV:
     case WEIR_OP_SEND:

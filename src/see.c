@@ -70,6 +70,8 @@ static const char *state_text(const struct weir_op *op)
         return "until either end is ready";
     case OP_OFFLOADED:
         return "with a worker";
+    case OP_STARVED:
+        return "waits for a buffer of its pool";
     case OP_PACED:
         return "paused, to be tried again";
     case OP_HARVESTED:

@@ -65,7 +65,8 @@ static bool anything_pends(const struct weir_sim *sim)
 {
     for (const struct weir_sim_host *host = sim->hosts; host; host = host->next)
         for (const struct sim_loop *own = host->loops; own; own = own->next)
-            if (own->loop->pending > own->loop->pending_background || own->loop->closing_count)
+            if (own->loop->pending > own->loop->pending_background || own->loop->closing_count ||
+                atomic_load(&own->loop->posted))
                 return true;
     return false;
 }
@@ -170,6 +171,11 @@ void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void
 {
     sim->check = check;
     sim->check_user = user;
+}
+
+int weir_sim_unlink(struct weir_sim_host *host, const char *path)
+{
+    return sim_path_remove(host, path);
 }
 
 unsigned weir_sim_descriptors(const struct weir_sim_host *host)

@@ -57,6 +57,8 @@ struct weir_sim_options {
     FILE    *trace; /* each step, a line; NULL: the file that $WEIR_SIM_TRACE names, or nowhere */
     const char *model; /* how the simulated mechanism is: "completion", "level", "edge", "oneshot";
                         * NULL: $WEIR_SIM_MODEL, else drawn for each loop */
+    bool by_hand; /* a loop has its turn in its own weir_run() only, as on a real system: not while
+                   * another one waits, nor in weir_sim_run() */
 };
 
 /* Opens a world; NULL: no faults, all as the environment says. 0, or, with *sim NULL, WEIR_EINVAL:
@@ -120,6 +122,12 @@ WEIR_API const char *weir_sim_fault_name(enum weir_sim_fault fault);
 /* A check of the test's own, after every step: a sentence of what is broken, which ends the run, or
  * NULL. There is one at a time; NULL: none. */
 WEIR_API void weir_sim_check(struct weir_sim *sim, const char *(*check)(void *user), void *user);
+
+/* Takes a name off a host's disk, as unlink(2): that of a file, which is there as long as it is
+ * open, or of a unix socket, which stays when its socket is closed, and is in the way of the next
+ * one: bind(2). A crash may bring it back until its directory was synced. 0; WEIR_ENOENT,
+ * WEIR_ENOTDIR, WEIR_ENAMETOOLONG; WEIR_EISDIR: directories stay. */
+WEIR_API int weir_sim_unlink(struct weir_sim_host *host, const char *path);
 
 /* How many descriptors the host has open, beside the standard streams. */
 WEIR_API unsigned weir_sim_descriptors(const struct weir_sim_host *host);

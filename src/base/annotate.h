@@ -32,6 +32,13 @@ void __tsan_acquire(void *address);
 #define annotate_after(address) ((void)(address))
 #endif
 
+/* Rings are mapped where no sanitizer sees it, by the kernel or by liburing. One may get the place
+ * of another, of any kind, that was unmapped before by whatever thread: only the kernel ordered the
+ * two. */
+extern char annotated_mappings;
+#define annotate_unmapping() annotate_before(&annotated_mappings)
+#define annotate_mapped() annotate_after(&annotated_mappings)
+
 /* annotate_filled(): the kernel, or a part of the C library that nobody watches, wrote these bytes.
  * annotate_needed(): it is to read them, and whoever never wrote them is told so here, with the
  * call that asked for it on the stack. ANNOTATES_MEMORY: whether there is anybody to tell. */

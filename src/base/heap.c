@@ -2,6 +2,12 @@
 /* heap.c - a 4-ary heap: half the depth of a binary one, and four children in two cache lines. */
 #include "heap.h"
 
+#include <string.h>
+
+#define NODE 128u /* bytes: the four children of an entry */
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct heap_entry) * 4 == NODE, "children are a node");
+
 static bool before(const struct heap_entry *a, const struct heap_entry *b)
 {
     return a->due_ns < b->due_ns || (a->due_ns == b->due_ns && a->sequence < b->sequence);
@@ -54,24 +60,59 @@ static void place(struct heap *heap, uint32_t at, struct heap_entry entry)
         sink(heap, at, entry);
 }
 
+/* The second entry begins a node, and so does every fourth behind it. */
+static struct heap_entry *entries_in(void *block)
+{
+    uintptr_t second = (uintptr_t)block + sizeof(struct heap_entry);
+    return (struct heap_entry *)(void *)((char *)block + (NODE - second % NODE) % NODE);
+}
+
+/* 0, or WEIR_ENOMEM and nothing changed. */
+static int grow(struct heap *heap, const struct weir_allocator *allocator)
+{
+    uint32_t room = heap->room ? heap->room * 2 : 64;
+    size_t   before = heap->block ? (size_t)((char *)heap->entries - (char *)heap->block) : 0;
+    char    *block = allocator->resize(allocator->user, heap->block,
+                                       (size_t)room * sizeof *heap->entries + NODE);
+    if (!block)
+        return WEIR_ENOMEM;
+    heap->block = block;
+    heap->entries = entries_in(block);
+    heap->room = room;
+    if (heap->count) /* the block may begin elsewhere in a node than it did */
+        memmove(heap->entries, block + before, heap->count * sizeof *heap->entries);
+    return 0;
+}
+
 int heap_set(struct heap *heap, struct weir_op *op, const struct weir_allocator *allocator)
 {
-    struct heap_entry entry = {op->in.due_ns, heap->sequence++, op};
+    struct heap_entry entry = {.due_ns = op->in.due_ns, .sequence = heap->sequence++, .op = op};
     if (op->in.heap_slot) {
-        place(heap, op->in.heap_slot - 1, entry);
+        struct heap_entry *at = &heap->entries[op->in.heap_slot - 1];
+        if (entry.due_ns > at->due_ns)
+            at->moved = entry.sequence;
+        else
+            place(heap, op->in.heap_slot - 1, entry);
         return 0;
     }
-    if (heap->count == heap->room) {
-        uint32_t room = heap->room ? heap->room * 2 : 64;
-        void    *entries = allocator->resize(allocator->user, heap->entries,
-                                             (size_t)room * sizeof *heap->entries);
-        if (!entries)
-            return WEIR_ENOMEM;
-        heap->entries = entries;
-        heap->room = room;
-    }
+    if (heap->count == heap->room && grow(heap, allocator))
+        return WEIR_ENOMEM;
     rise(heap, heap->count++, entry);
     return 0;
+}
+
+const struct heap_entry *heap_first(struct heap *heap)
+{
+    if (!heap->count)
+        return NULL;
+    for (;;) {
+        struct heap_entry first = heap->entries[0];
+        if (first.op->in.due_ns <= first.due_ns)
+            return &heap->entries[0];
+        first.due_ns = first.op->in.due_ns;
+        first.sequence = first.moved;
+        sink(heap, 0, first);
+    }
 }
 
 void heap_remove(struct heap *heap, struct weir_op *op)
@@ -87,6 +128,6 @@ void heap_remove(struct heap *heap, struct weir_op *op)
 
 void heap_finish(struct heap *heap, const struct weir_allocator *allocator)
 {
-    allocator->resize(allocator->user, heap->entries, 0);
+    allocator->resize(allocator->user, heap->block, 0);
     *heap = (struct heap){0};
 }

@@ -28,22 +28,37 @@ struct rest {
     bool                   last;   /* nothing is left after this */
 };
 
+/* Sets of kinds, so that one test asks for all of them. */
+#define KIND(NAME) (UINT64_C(1) << WEIR_OP_##NAME)
+#define KINDS_THAT_READ (KIND(RECV) | KIND(RECVV) | KIND(READ) | KIND(READV))
+#define KINDS_THAT_WRITE (KIND(SEND) | KIND(SENDV) | KIND(WRITE) | KIND(WRITEV))
+#define KINDS_OF_VECTORS (KIND(RECVV) | KIND(SENDV) | KIND(READV) | KIND(WRITEV))
+
+_Static_assert(WEIR_OP_KINDS <= 64, "every kind has a bit");
+
+static inline bool op_is_of(const struct weir_op *op, uint64_t kinds)
+{
+    return kinds >> op->kind & 1;
+}
+
 static inline bool op_is_vector(const struct weir_op *op)
 {
-    return op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_SENDV || op->kind == WEIR_OP_READV ||
-           op->kind == WEIR_OP_WRITEV;
+    return op_is_of(op, KINDS_OF_VECTORS);
 }
 
 static inline bool op_reads(const struct weir_op *op)
 {
-    return op->kind == WEIR_OP_RECV || op->kind == WEIR_OP_RECVV || op->kind == WEIR_OP_READ ||
-           op->kind == WEIR_OP_READV;
+    return op_is_of(op, KINDS_THAT_READ);
 }
 
 static inline bool op_writes(const struct weir_op *op)
 {
-    return op->kind == WEIR_OP_SEND || op->kind == WEIR_OP_SENDV || op->kind == WEIR_OP_WRITE ||
-           op->kind == WEIR_OP_WRITEV;
+    return op_is_of(op, KINDS_THAT_WRITE);
+}
+
+static inline bool op_transfers(const struct weir_op *op)
+{
+    return op_is_of(op, KINDS_THAT_READ | KINDS_THAT_WRITE);
 }
 
 static inline uint64_t rest_offset(uint64_t offset, uint64_t progress)
@@ -80,6 +95,13 @@ static inline struct rest rest_of_vector(const struct weir_op *op)
     return rest;
 }
 
+/* Of a transfer of one piece. */
+static inline size_t rest_of_piece(const struct weir_op *op)
+{
+    size_t length = op->in.arg.transfer.length - (size_t)op->in.progress;
+    return length < TRANSFER_MAX ? length : TRANSFER_MAX;
+}
+
 static inline struct rest rest_of(const struct weir_op *op)
 {
     if (op_is_vector(op))
@@ -87,10 +109,15 @@ static inline struct rest rest_of(const struct weir_op *op)
     size_t length = op->in.arg.transfer.length - (size_t)op->in.progress;
     return (struct rest){
         .data = (char *)op->in.arg.transfer.data + op->in.progress,
-        .length = length < TRANSFER_MAX ? length : TRANSFER_MAX,
+        .length = rest_of_piece(op),
         .offset = rest_offset(op->in.arg.transfer.offset, op->in.progress),
         .last = length <= TRANSFER_MAX,
     };
+}
+
+static inline size_t rest_length(const struct weir_op *op)
+{
+    return op_is_vector(op) ? rest_of_vector(op).length : rest_of_piece(op);
 }
 
 #endif

@@ -95,6 +95,8 @@ static int epoll_watch(struct weir_loop *loop, struct weir_handle *handle)
 
 static unsigned epoll_events(uint32_t told)
 {
+    if (LIKELY(told == EPOLLIN))
+        return WEIR_IN;
     return (told & EPOLLIN ? WEIR_IN : 0) | (told & EPOLLOUT ? WEIR_OUT : 0) |
            (told & EPOLLHUP ? WEIR_HUP : 0) | (told & EPOLLERR ? WEIR_ERR : 0) |
            (told & EPOLLRDHUP ? WEIR_RDHUP : 0) | (told & EPOLLPRI ? READY_URGENT : 0);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../os/linux_compat.h"
 #include "linux_aio.h"
 
 /* So many turns that find events go by before those that wait by poll(2) are asked. */
@@ -34,10 +35,8 @@ static bool harvest(struct weir_loop *loop)
 
 static int aio_sleep(struct weir_loop *loop, int64_t timeout_ns)
 {
-    struct aio     *a = loop->mechanism;
-    struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000),
-                            .tv_nsec = (long)(timeout_ns % 1000000000)};
-    int             count = ppoll(a->fds, (nfds_t)a->count, timeout_ns < 0 ? NULL : &time, NULL);
+    struct aio *a = loop->mechanism;
+    int         count = kernel_ppoll(a->fds, (nfds_t)a->count, timeout_ns);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     if (a->fds[0].revents) {

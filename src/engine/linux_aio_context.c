@@ -23,10 +23,6 @@ struct aio_ring {
 #define RING_MAGIC 0xa10a10a1u
 #define RING_FEATURES 1u
 
-/* The kernel maps rings unseen: one may get the place of another that was unmapped before, by
- * whatever thread, and only the kernel ordered the two. */
-static char rings;
-
 static int result_of(long result)
 {
     return result < 0 ? -errno : (int)result;
@@ -52,7 +48,7 @@ static int set_up(struct aio_context *context, uint32_t room, uint32_t least)
 static void look_at_ring(struct aio_context *context, bool use_it)
 {
     struct aio_ring *ring = (struct aio_ring *)context->id;
-    annotate_after(&rings);
+    annotate_mapped();
     if (ring->magic != RING_MAGIC || ring->incompatible || !(ring->features & RING_FEATURES) ||
         ring->header_length != sizeof *ring)
         return;
@@ -85,7 +81,7 @@ void aio_context_close(struct weir_loop *loop, struct aio_context *context)
 {
     if (!context->room)
         return;
-    annotate_before(&rings);
+    annotate_unmapping();
     if (loop->generation == os_fork_generation())
         syscall(SYS_io_destroy, context->id);
     else if (context->mapped)

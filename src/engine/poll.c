@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include "../engine.h"
+#include "../os/os.h"
 #include "../os/poll_events.h"
 
 struct poll {
@@ -89,10 +89,8 @@ static int poll_watch(struct weir_loop *loop, struct weir_handle *handle)
 
 static int poll_wait(struct weir_loop *loop, int64_t timeout_ns)
 {
-    struct poll    *p = loop->mechanism;
-    struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000),
-                            .tv_nsec = (long)(timeout_ns % 1000000000)};
-    int             count = ppoll(p->fds, (nfds_t)p->count, timeout_ns < 0 ? NULL : &time, NULL);
+    struct poll *p = loop->mechanism;
+    int          count = os_poll(p->fds, (unsigned)p->count, timeout_ns);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     if (count && p->fds[0].revents) {

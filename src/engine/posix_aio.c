@@ -106,7 +106,7 @@ static void watched_give(struct posix_aio *aio, struct watched *watched)
     }
     pthread_mutex_unlock(&aio->mutex);
     if (news)
-        aio->loop->sys->notifier_tell(aio->loop->notifier[1]);
+        aio->loop->below->wake(aio->loop);
 }
 
 static void *watch(void *argument)
@@ -175,6 +175,12 @@ static void give_back(struct posix_aio *aio, struct request *request)
     aio->spare = request;
 }
 
+/* musl appends by write(2), which moves the position of the file; a write at an offset may not. */
+static bool appends(const struct weir_op *op)
+{
+    return op_writes(op) && fcntl(op->handle->in.descriptor, F_GETFL) & O_APPEND;
+}
+
 /* What POSIX AIO has: one piece of a file at an offset, and syncing. */
 static bool is_served(const struct weir_op *op)
 {
@@ -185,7 +191,7 @@ static bool is_served(const struct weir_op *op)
     if (!op_reads(op) && !op_writes(op))
         return false;
     struct rest rest = rest_of(op);
-    return rest.offset != WEIR_STREAM && !rest.count;
+    return rest.offset != WEIR_STREAM && !rest.count && !appends(op);
 }
 
 /* 0, or -1 when the C library has no room for it, or will not take it. */
@@ -212,12 +218,17 @@ static void hand_to_watchers(struct posix_aio *aio, struct request *request)
     pthread_mutex_unlock(&aio->mutex);
 }
 
-/* What is refused here is a worker's: it is done, or its call tells the true error. */
+/* What the page cache has is read at once. What is refused here is a worker's: it is done, or its
+ * call tells the true error. */
 static enum started posix_aio_start(struct weir_loop *loop, struct weir_op *op)
 {
     struct posix_aio *aio = loop->hybrid;
-    if (!is_served(op) || !may_be_used())
-        return ready_start(loop, op);
+    bool              served = is_served(op) && may_be_used();
+    if (!served || op_reads(op)) {
+        enum started started = ready_start(loop, op);
+        if (!served || started != STARTED_OFFLOAD)
+            return started;
+    }
     struct request *request = have_watcher(loop, aio) ? take_request(loop, aio) : NULL;
     if (!request)
         return STARTED_OFFLOAD;
@@ -238,7 +249,7 @@ static enum started posix_aio_start(struct weir_loop *loop, struct weir_op *op)
 static void posix_aio_cancel(struct weir_loop *loop, struct weir_op *op)
 {
     if (op->in.engine)
-        aio_cancel(op->handle->in.descriptor, NULL);
+        os_cancel_aio(op->handle->in.descriptor);
     else
         ready_cancel(loop, op);
 }
@@ -267,7 +278,7 @@ static void leave_ended(struct weir_loop *loop, struct posix_aio *aio, struct re
         aio->ended_last = last;
     aio->ended = ended;
     pthread_mutex_unlock(&aio->mutex);
-    loop->sys->notifier_tell(loop->notifier[1]);
+    loop->below->wake(loop);
 }
 
 static void harvest(struct weir_loop *loop, struct posix_aio *aio, struct request *request)
@@ -306,6 +317,22 @@ static int posix_aio_wait(struct weir_loop *loop, int64_t timeout_ns)
 static int posix_aio_watch(struct weir_loop *loop, struct weir_handle *handle)
 {
     return loop->below->watch(loop, handle);
+}
+
+static void posix_aio_flush(struct weir_loop *loop)
+{
+    if (loop->below->flush)
+        loop->below->flush(loop);
+}
+
+static void posix_aio_wake(struct weir_loop *loop)
+{
+    loop->below->wake(loop);
+}
+
+static void posix_aio_forget(struct weir_loop *loop, struct weir_handle *handle)
+{
+    loop->below->forget(loop, handle);
 }
 
 static int posix_aio_fd(struct weir_loop *loop)
@@ -401,8 +428,9 @@ const struct engine engine_posix_aio = {
     .cancel = posix_aio_cancel,
     .watch = posix_aio_watch,
     .wait = posix_aio_wait,
-    .wake = ready_wake,
-    .forget = ready_forget,
+    .flush = posix_aio_flush,
+    .wake = posix_aio_wake,
+    .forget = posix_aio_forget,
     .fd = posix_aio_fd,
     .query = posix_aio_query,
     .features = posix_aio_features,

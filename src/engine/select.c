@@ -8,7 +8,6 @@
  * weir does not tell; a connect that failed is told as writable on POSIX. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/select.h>
 #include <time.h>
@@ -109,6 +108,13 @@ static enum started select_start(struct weir_loop *loop, struct weir_op *op)
     return STARTED_DONE;
 }
 
+/* A handle each of whose ops would be refused is better left where it is. */
+static int select_takes(const struct weir_loop *loop, const struct weir_handle *handle)
+{
+    (void)loop;
+    return handle->in.descriptor < FD_SETSIZE || handle_has_offsets(handle) ? 0 : WEIR_ENOTSUP;
+}
+
 /* ---- Interest -------------------------------------------------------------------------------- */
 
 static bool awaits_readable(const struct watched *w)
@@ -176,13 +182,6 @@ static int select_watch(struct weir_loop *loop, struct weir_handle *handle)
 
 /* ---- What is told ---------------------------------------------------------------------------- */
 
-/* What poll(2) says of the handle, hang-ups and errors included. */
-static unsigned look(const struct weir_handle *handle, unsigned interest)
-{
-    struct pollfd entry = {.fd = handle->in.descriptor, .events = poll_mask_of(interest)};
-    return poll(&entry, 1, 0) > 0 ? poll_events_of(entry.revents) : 0;
-}
-
 /* Only a hang-up is awaited, but the handle is readable, and would end each wait. It is left out of
  * the set and looked at by poll(2) now and then, until it hangs up or is not readable any more. The
  * core is told what holds, so that it gives up interest that nobody has any more. */
@@ -195,7 +194,7 @@ static void deafen(struct weir_loop *loop, struct select *s, struct watched *w)
 
 static void look_again(struct weir_loop *loop, struct select *s, struct watched *w)
 {
-    unsigned events = look(w->handle, w->handle->in.armed | WEIR_IN);
+    unsigned events = poll_now(w->handle->in.descriptor, w->handle->in.armed | WEIR_IN);
     if (!(events & WEIR_IN)) {
         set_deaf(s, w, false);
         refresh(loop, s, w->handle->in.descriptor);
@@ -209,7 +208,7 @@ static void tell(struct weir_loop *loop, struct select *s, struct watched *w, un
 {
     if (w->handle->in.flags & HANDLE_POLLED) {
         bool readable = events & WEIR_IN;
-        events = look(w->handle, w->handle->in.armed);
+        events = poll_now(w->handle->in.descriptor, w->handle->in.armed);
         if (!events && readable && !(w->handle->in.armed & WEIR_IN))
             deafen(loop, s, w);
     }
@@ -300,6 +299,7 @@ const struct engine engine_select = {
     .wait = select_wait,
     .wake = ready_wake,
     .forget = ready_forget,
+    .takes = select_takes,
     .fd = select_fd,
     .query = select_query,
     .features = select_features,

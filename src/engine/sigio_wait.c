@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../os/linux_compat.h"
 #include "../os/poll_events.h"
 #include "sigio.h"
 
@@ -115,8 +116,7 @@ static int wait_for_signals(struct sigio *s, int64_t timeout_ns)
 /* While something is watched that has no signals. */
 static int wait_by_poll(struct weir_loop *loop, struct sigio *s, int64_t timeout_ns)
 {
-    struct timespec time = time_of(timeout_ns);
-    int count = ppoll(s->fds, (nfds_t)s->polled_count, timeout_ns < 0 ? NULL : &time, NULL);
+    int count = kernel_ppoll(s->fds, (nfds_t)s->polled_count, timeout_ns);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     for (int i = 1; count && i < s->polled_count; i++) {

@@ -155,6 +155,12 @@ static void wake_loop(struct weir_loop *loop)
     sim_loop_news(own);
 }
 
+/* Descriptors are a host's. */
+static int takes(const struct weir_loop *loop, const struct weir_handle *handle)
+{
+    return sim_loop_of(loop)->host == sim_loop_of(handle->loop)->host ? 0 : WEIR_ENOTSUP;
+}
+
 static int no_descriptor(struct weir_loop *loop)
 {
     (void)loop;
@@ -178,7 +184,7 @@ static int query_readiness(enum weir_op_kind op, enum weir_handle_kind handle)
 
 #define COMMON                                                                                     \
     .name = "sim", .model = "simulation", .open = open_loop, .close = close_loop,                  \
-    .wait = wait_loop, .wake = wake_loop, .fd = no_descriptor, .sys = &system_sim
+    .wait = wait_loop, .wake = wake_loop, .takes = takes, .fd = no_descriptor, .sys = &system_sim
 
 #define READINESS                                                                                  \
     COMMON, .start = ready_start, .cancel = ready_cancel, .watch = sim_readiness_watch,            \

@@ -29,7 +29,8 @@ struct sim_record {
     struct sim_wait    wait;
     enum record_state  state;
     int64_t            result;
-    uint64_t           seal; /* of the op's memory, which nobody else may touch meanwhile */
+    uint32_t           number; /* of the buffer that a pooled receive took, or 0 */
+    uint64_t           seal;   /* of the op's memory, which nobody else may touch meanwhile */
 };
 
 static struct sim_record *record_of(const struct weir_op *op)
@@ -47,6 +48,12 @@ static struct weir_sim *world_of(const struct sim_record *record)
 static uint64_t mix(uint64_t hash, const void *data, size_t length)
 {
     const unsigned char *bytes = data;
+    uint64_t             word;
+    for (; length >= sizeof word; length -= sizeof word, bytes += sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x100000001b3);
+        hash ^= hash >> 32;
+    }
     for (size_t i = 0; i < length; i++)
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     return hash;
@@ -54,6 +61,8 @@ static uint64_t mix(uint64_t hash, const void *data, size_t length)
 
 /* Of what a transfer reads or fills. Memory to be received into may hold nothing yet, and is no
  * business of anybody before it does: only what is sent is sealed, and what was received. */
+#define SEAL_MOST 65536u /* bytes: what lies behind is sealed when its turn comes near */
+
 static uint64_t seal_of(const struct weir_op *op, int64_t moved)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -61,6 +70,8 @@ static uint64_t seal_of(const struct weir_op *op, int64_t moved)
         return hash;
     struct rest rest = rest_of(op);
     size_t      left = op_writes(op) ? rest.length : (size_t)moved;
+    if (left > SEAL_MOST)
+        left = SEAL_MOST;
     if (!rest.count)
         return mix(hash, rest.data, left);
     for (size_t i = 0; i < rest.count && left; i++) {
@@ -170,9 +181,13 @@ static void attempt(struct weir_sim *world, struct sim_event *event)
     struct sim_record *record = (struct sim_record *)((char *)event -
                                                       offsetof(struct sim_record, attempt));
     struct weir_op    *op = record->op;
-    (void)world;
     check_seal(record);
-    int64_t result = record->own->loop->sys->perform(op, PERFORM_TRY);
+    bool    no_buffer = op_is_pooled(op) && sim_fault(world, WEIR_SIM_NO_BUFFERS, "receive");
+    int64_t result = no_buffer ? WEIR_EINTR /* asked again, as where a ring of them was empty */
+                               : record->own->loop->sys->perform(op, PERFORM_TRY);
+    record->number = op_is_pooled(op) && result > 0
+                         ? pool_number(op->in.arg.pooled.pool, op->in.arg.pooled.data)
+                         : 0;
     if (result == WEIR_EAGAIN)
         await_change(record);
     else
@@ -291,10 +306,35 @@ static struct sim_record *take_completed(struct sim_loop *own)
     return record;
 }
 
+/* A receive that the kernel goes on with by itself, until it is asked to end; now and then it stops
+ * for no reason. */
+static bool goes_on(const struct sim_record *record)
+{
+    const struct weir_op *op = record->op;
+    return op->kind == WEIR_OP_RECV_POOLED && (op->flags & WEIR_MULTISHOT) && record->result > 0 &&
+           !op->in.cause && op->handle->in.kind == WEIR_HANDLE_STREAM &&
+           !sim_fault(world_of(record), WEIR_SIM_MULTISHOT_ENDS, "receive");
+}
+
+static void harvest_picked(struct sim_loop *own, struct sim_record *record)
+{
+    loop_event(own->loop, record->op, record->result, EVENT_MORE, record->number);
+    record->state = RECORD_WAITS;
+    record->number = 0;
+    record->seal = seal_of(record->op, 0);
+    sim_schedule(world_of(record), &record->attempt, sim_time(world_of(record), SOCKET_NS),
+                 attempt);
+}
+
 static void harvest_record(struct sim_loop *own, struct sim_record *record)
 {
     struct weir_op *op = record->op;
     int64_t         result = record->result;
+    uint32_t        buffer = record->number; /* an earlier one may not be told yet */
+    if (goes_on(record)) {
+        harvest_picked(own, record);
+        return;
+    }
     bool again = op->kind == WEIR_OP_POLL && (op->flags & (WEIR_LEVEL | WEIR_EDGE)) && result >= 0;
     check_seal(record);
     if (op->kind == WEIR_OP_POLL) {
@@ -306,7 +346,11 @@ static void harvest_record(struct sim_loop *own, struct sim_record *record)
         again = false, result = op->in.cause;
     op->in.engine = 0;
     record_free(record);
-    loop_event(own->loop, op, result, again ? EVENT_AGAIN : 0, 0);
+    if (op->kind == WEIR_OP_ACCEPT && (op->flags & WEIR_MULTISHOT) && result >= 0) {
+        loop_accepted(own->loop, op, (int)result, false);
+        return;
+    }
+    loop_event(own->loop, op, result, again ? EVENT_AGAIN : 0, buffer);
 }
 
 void sim_completion_harvest(struct sim_loop *own)

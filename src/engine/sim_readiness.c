@@ -2,7 +2,8 @@
 /* sim_readiness.c - the sim engine as a mechanism that tells readiness: by level, by edge, once. */
 #include "sim.h"
 
-/* Now and then readiness is told a wait later, or where there is none, as kernels may. */
+/* Now and then readiness is told a wait later; and, in worlds where calls are interrupted, where
+ * there is none. */
 #define HELD_BACK_PER_MILLION 200000u
 #define SPURIOUS_PER_MILLION 2000u
 
@@ -118,7 +119,7 @@ void sim_readiness_harvest(struct sim_loop *own)
     for (uint32_t i = 0; i < count; i++) {
         struct sim_watch *watch = own->watches[(first + i) % count];
         unsigned          events = is_due(watch) ? events_of(watch) : 0;
-        if (!events && watch->handle->in.armed &&
+        if (!events && watch->handle->in.armed && world->per_million[WEIR_SIM_INTERRUPTED] &&
             sim_chance(world, DRAW_ORDER, SPURIOUS_PER_MILLION))
             events = (watch->handle->in.armed & (WEIR_IN | WEIR_OUT)) | events_of(watch);
         else if (events && told && sim_chance(world, DRAW_ORDER, HELD_BACK_PER_MILLION))

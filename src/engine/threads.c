@@ -194,10 +194,13 @@ static enum started threads_start(struct weir_loop *loop, struct weir_op *op)
         return loop_awaits_signals(loop, op) ? start_signals(loop, op) : start_on_worker(loop, op);
     if (!op->in.holds || handle_has_offsets(op->handle))
         return STARTED_OFFLOAD;
-    if (op->kind != WEIR_OP_SHUTDOWN)
+    bool promised = op_is_pooled(op) && (op->in.step || ready_begins_with_call(op));
+    if (op->kind != WEIR_OP_SHUTDOWN && !promised)
         return start_on_worker(loop, op);
-    op->served = WEIR_SERVED_AT_ONCE; /* it never waits */
     op->result = loop->sys->perform(op, PERFORM_TRY);
+    if (op->result == WEIR_EAGAIN)
+        return start_on_worker(loop, op);
+    op->served = WEIR_SERVED_AT_ONCE; /* it did not wait */
     return STARTED_DONE;
 }
 
@@ -237,8 +240,16 @@ static void harvest_op(struct weir_loop *loop, struct worker *worker)
         loop_ask(loop, op);
         return;
     }
+    if (op->kind == WEIR_OP_ACCEPT && (op->flags & WEIR_MULTISHOT) && result >= 0) {
+        loop_accepted(loop, op, (int)result, false);
+        return;
+    }
     if (again && op->in.cause) /* no telling ends one that goes on */
         result = op->in.cause;
+    if (op_is_pooled(op) && result >= 0) { /* its buffer is bound on the loop's thread */
+        loop_event(loop, op, WEIR_EAGAIN, EVENT_TRY, 0);
+        return;
+    }
     loop_event(loop, op, result, again && result >= 0 ? EVENT_AGAIN : 0, 0);
 }
 
@@ -272,12 +283,10 @@ static void harvest_signals(struct weir_loop *loop)
 static int sleep_on_notifier(struct weir_loop *loop, int64_t timeout_ns)
 {
     struct threads *t = loop->mechanism;
-    struct timespec time = {.tv_sec = (time_t)(timeout_ns / 1000000000),
-                            .tv_nsec = (long)(timeout_ns % 1000000000)};
     struct pollfd   entries[2] = {{.fd = loop->notifier[0], .events = POLLIN}};
     if (t->signals)
         entries[1] = (struct pollfd){.fd = t->signals->handle->in.descriptor, .events = POLLIN};
-    int count = ppoll(entries, t->signals ? 2 : 1, timeout_ns < 0 ? NULL : &time, NULL);
+    int count = os_poll(entries, t->signals ? 2 : 1, timeout_ns);
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
     if (entries[0].revents)
@@ -323,7 +332,7 @@ static void threads_close(struct weir_loop *loop)
         }
         worker_finish(loop, worker);
     }
-    if (t->gather >= 0)
+    if (t->gather >= 0 && (!inherited || os_gathers_are_inherited()))
         loop->sys->close(loop, t->gather);
     loop_notifier_close(loop);
     loop_resize(loop, t, 0);
@@ -378,6 +387,8 @@ static int threads_query(enum weir_op_kind op, enum weir_handle_kind handle)
     int support = ready_query(op, handle, ENGINE_READINESS);
     if (op == WEIR_OP_CONNECT && support != WEIR_SUPPORT_NO)
         return WEIR_SUPPORT_OFFLOADED;
+    if ((op == WEIR_OP_RECV_POOLED || op == WEIR_OP_RECV_MSG_POOLED) && support)
+        return WEIR_SUPPORT_EMULATED;
     return support == WEIR_SUPPORT_NATIVE && op != WEIR_OP_SIGNAL ? WEIR_SUPPORT_OFFLOADED
                                                                   : support;
 }

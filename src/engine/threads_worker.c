@@ -65,7 +65,7 @@ static int64_t call(struct worker *worker)
     for (;;) {
         if (waits) {
             int64_t events = await_ready(worker);
-            if (events < 0 || op->kind == WEIR_OP_POLL)
+            if (events < 0 || op->kind == WEIR_OP_POLL || op_is_pooled(op))
                 return events;
         } else if (atomic_load(&worker->cancelled)) {
             return WEIR_ECANCELED;

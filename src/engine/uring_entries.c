@@ -8,6 +8,7 @@
 #include "../os/linux_compat.h"
 #include "../os/os.h"
 #include "../os/poll_events.h"
+#include "../os/posix_header.h"
 #include "uring.h"
 
 static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *entry,
@@ -15,7 +16,7 @@ static struct msghdr *message_of(struct uring *u, const struct io_uring_sqe *ent
 {
     struct msghdr *message = &u->messages[entry - u->ring.sq.sqes];
     *message = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)rest->buffers,
-                               .msg_iovlen = rest->count};
+                               .msg_iovlen = (header_count)rest->count};
     return message;
 }
 
@@ -24,25 +25,73 @@ static const struct iovec *vector_of(const struct rest *rest)
     return (const struct iovec *)(const void *)rest->buffers;
 }
 
+/* The number of the registered buffer that holds all of it, or -1. */
+static int registered(const struct uring *u, const struct rest *rest)
+{
+    for (size_t i = 0; i < u->buffer_count; i++) {
+        uintptr_t first = (uintptr_t)u->buffers[i].data, at = (uintptr_t)rest->data;
+        if (at >= first && at - first <= u->buffers[i].length &&
+            rest->length <= u->buffers[i].length - (at - first))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* One piece of a file, at its offset. */
+static void fill_plain(const struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op,
+                       const struct rest *rest)
+{
+    int      descriptor = op->handle->in.descriptor;
+    int      buffer = handle_has_offsets(op->handle) ? registered(u, rest) : -1;
+    unsigned length = (unsigned)rest->length;
+    if (buffer < 0 && op_reads(op))
+        io_uring_prep_read(entry, descriptor, rest->data, length, rest->offset);
+    else if (buffer < 0)
+        io_uring_prep_write(entry, descriptor, rest->data, length, rest->offset);
+    else if (op_reads(op))
+        io_uring_prep_read_fixed(entry, descriptor, rest->data, length, rest->offset, buffer);
+    else
+        io_uring_prep_write_fixed(entry, descriptor, rest->data, length, rest->offset, buffer);
+}
+
 /* No MSG_WAITALL for WEIR_ALL: the kernel would go on by itself, but swallow the error that ends
  * it. */
+static int socket_flags(const struct weir_op *op)
+{
+    if (!op_reads(op))
+        return MSG_NOSIGNAL;
+    int flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
+    if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM)
+        flags |= MSG_TRUNC; /* its true length, so that what was cut off is seen */
+    return flags;
+}
+
+/* One piece of what a socket moves. */
+static void fill_piece(struct io_uring_sqe *entry, const struct weir_op *op, void *data,
+                       size_t length)
+{
+    int descriptor = op->handle->in.descriptor, flags = socket_flags(op);
+    if (op_reads(op))
+        io_uring_prep_recv(entry, descriptor, data, length, flags);
+    else
+        io_uring_prep_send(entry, descriptor, data, length, flags);
+}
+
 static void fill_receive(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
     struct rest rest = rest_of(op);
     int         descriptor = op->handle->in.descriptor;
-    int         flags = op->flags & WEIR_PEEK ? MSG_PEEK : 0;
-    if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM)
-        flags |= MSG_TRUNC; /* its true length, so that what was cut off is seen */
     if (!handle_is_socket(op->handle)) {
         if (rest.count)
             io_uring_prep_readv(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
                                 rest.offset);
         else
-            io_uring_prep_read(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
+            fill_plain(u, entry, op, &rest);
     } else if (rest.count) {
-        io_uring_prep_recvmsg(entry, descriptor, message_of(u, entry, &rest), (unsigned)flags);
+        io_uring_prep_recvmsg(entry, descriptor, message_of(u, entry, &rest),
+                              (unsigned)socket_flags(op));
     } else {
-        io_uring_prep_recv(entry, descriptor, rest.data, rest.length, flags);
+        fill_piece(entry, op, rest.data, rest.length);
     }
 }
 
@@ -55,13 +104,14 @@ static void fill_send(struct uring *u, struct io_uring_sqe *entry, const struct 
             io_uring_prep_writev(entry, descriptor, vector_of(&rest), (unsigned)rest.count,
                                  rest.offset);
         else
-            io_uring_prep_write(entry, descriptor, rest.data, (unsigned)rest.length, rest.offset);
+            fill_plain(u, entry, op, &rest);
         if (op->handle->in.kind == WEIR_HANDLE_PIPE)
             entry->rw_flags = RWF_NOSIGNAL;
     } else if (rest.count) {
-        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest), MSG_NOSIGNAL);
+        io_uring_prep_sendmsg(entry, descriptor, message_of(u, entry, &rest),
+                              (unsigned)socket_flags(op));
     } else {
-        io_uring_prep_send(entry, descriptor, rest.data, rest.length, MSG_NOSIGNAL);
+        fill_piece(entry, op, rest.data, rest.length);
     }
 }
 
@@ -77,11 +127,13 @@ static void fill_message(struct io_uring_sqe *entry, const struct weir_op *op)
 }
 
 /* What makes and ends a connection. */
-static void fill_connection(struct io_uring_sqe *entry, const struct weir_op *op)
+static void fill_connection(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
-    int descriptor = op->handle->in.descriptor;
-    if (op->kind == WEIR_OP_ACCEPT)
-        io_uring_prep_accept(entry, descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int descriptor = op->handle->in.descriptor, flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    if (op->kind == WEIR_OP_ACCEPT && (op->flags & WEIR_MULTISHOT) && u->accepts_many)
+        io_uring_prep_multishot_accept(entry, descriptor, NULL, NULL, flags);
+    else if (op->kind == WEIR_OP_ACCEPT)
+        io_uring_prep_accept(entry, descriptor, NULL, NULL, flags);
     else if (op->kind == WEIR_OP_CONNECT)
         io_uring_prep_connect(entry, descriptor, op->in.arg.address.data,
                               (socklen_t)op->in.arg.address.length);
@@ -129,8 +181,20 @@ static void fill_file(struct io_uring_sqe *entry, const struct weir_op *op)
     }
 }
 
+/* By far the most: one piece of a stream. */
+static void fill_next(struct io_uring_sqe *entry, const struct weir_op *op)
+{
+    char *data = (char *)op->in.arg.transfer.data + op->in.progress;
+    fill_piece(entry, op, data, rest_of_piece(op));
+}
+
 bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_op *op)
 {
+    if (LIKELY(op->handle->in.kind == WEIR_HANDLE_STREAM && op_transfers(op) &&
+               !op_is_vector(op))) {
+        fill_next(entry, op);
+        return true;
+    }
     switch ((enum weir_op_kind)op->kind) {
     case WEIR_OP_RECV:
     case WEIR_OP_RECVV:
@@ -154,7 +218,7 @@ bool uring_fill(struct uring *u, struct io_uring_sqe *entry, const struct weir_o
     case WEIR_OP_ACCEPT:
     case WEIR_OP_CONNECT:
     case WEIR_OP_SHUTDOWN:
-        fill_connection(entry, op);
+        fill_connection(u, entry, op);
         return true;
     case WEIR_OP_OPEN:
         fill_open(entry, op);

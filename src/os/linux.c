@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* linux.c - what Linux does its own way: eventfd, signalfd, calls that never wait. */
+/* linux.c - what Linux does its own way: eventfd, marks of descriptors, calls that never wait. */
 #include <aio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -48,18 +47,6 @@ void os_notifier_clear(int end)
     while (taken < 0 && errno == EINTR);
 }
 
-int os_gather_open(void)
-{
-    int gather = epoll_create1(EPOLL_CLOEXEC);
-    return gather < 0 ? -errno : gather;
-}
-
-int os_gather_add(int gather, int descriptor)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = descriptor};
-    return epoll_ctl(gather, EPOLL_CTL_ADD, descriptor, &event) < 0 ? -errno : 0;
-}
-
 /* ---- Descriptors ----------------------------------------------------------------------------- */
 
 int os_socket(int family, int type)
@@ -91,6 +78,11 @@ int os_pipe(int ends[2])
     return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
+int os_poll(struct pollfd *entries, unsigned count, int64_t timeout_ns)
+{
+    return kernel_ppoll(entries, count, timeout_ns);
+}
+
 int os_reopen_tty(int descriptor, int flags)
 {
     unsigned number;
@@ -116,8 +108,8 @@ static const struct iovec *vector_of(const struct weir_buf *buffers)
 
 int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset)
 {
-    off_t   at = offset == WEIR_STREAM ? -1 : (off_t)offset;
-    ssize_t result = preadv2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT);
+    int64_t at = offset == WEIR_STREAM ? -1 : (int64_t)offset;
+    ssize_t result = kernel_preadv2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT);
     if (result < 0 && (errno == ENOSYS || errno == EPERM))
         return WEIR_EOPNOTSUPP;
     if (result > 0)
@@ -127,17 +119,19 @@ int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, u
 
 int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset)
 {
-    off_t at = offset == WEIR_STREAM ? -1 : (off_t)offset;
+    int64_t at = offset == WEIR_STREAM ? -1 : (int64_t)offset;
     if (!os_has_nosignal())
         return WEIR_EOPNOTSUPP; /* guarded: it writes quietly in the older way */
-    ssize_t result = pwritev2(descriptor, vector_of(buffers), count, at, RWF_NOWAIT | RWF_NOSIGNAL);
+    ssize_t result = kernel_pwritev2(descriptor, vector_of(buffers), count, at,
+                                     RWF_NOWAIT | RWF_NOSIGNAL);
     return result < 0 ? -errno : result;
 }
 
 static bool           nosignal;
 static pthread_once_t nosignal_once = PTHREAD_ONCE_INIT;
 
-/* Before Linux 6.18 the signal is blocked around the write, and taken if it was the write's. */
+/* Before Linux 6.18 the signal is blocked around the write, and taken if it was the write's.
+ * Without flags it is writev(2), since pwritev2(2) may be missing or denied. */
 static int64_t write_with_signal_blocked(int descriptor, const struct weir_buf *buffers, int count,
                                          int flags)
 {
@@ -146,8 +140,10 @@ static int64_t write_with_signal_blocked(int descriptor, const struct weir_buf *
     sigaddset(&pipe_signal, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-    ssize_t written = pwritev2(descriptor, vector_of(buffers), count, -1, flags);
-    int     error = written < 0 ? errno : 0;
+    const struct iovec *pieces = vector_of(buffers);
+    ssize_t             written = flags ? kernel_pwritev2(descriptor, pieces, count, -1, flags)
+                                        : writev(descriptor, pieces, count);
+    int                 error = written < 0 ? errno : 0;
     if (error == EPIPE && !sigismember(&pending, SIGPIPE)) {
         const struct timespec none = {0};
         sigtimedwait(&pipe_signal, NULL, &none);
@@ -178,15 +174,10 @@ int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count
 {
     if (!os_has_nosignal())
         return write_with_signal_blocked(descriptor, buffers, count, 0);
-    ssize_t written = pwritev2(descriptor, vector_of(buffers), count, -1, RWF_NOSIGNAL);
+    ssize_t written = kernel_pwritev2(descriptor, vector_of(buffers), count, -1, RWF_NOSIGNAL);
     if (written < 0 && errno == EOPNOTSUPP) /* the flag, of what is neither pipe nor socket */
         return write_with_signal_blocked(descriptor, buffers, count, 0);
     return written < 0 ? -errno : written;
-}
-
-int os_sync_data(int descriptor)
-{
-    return fdatasync(descriptor);
 }
 
 _Static_assert(sizeof(struct kernel_statx) == 256 &&
@@ -243,47 +234,12 @@ void os_prepare_aio(void)
 #endif
 }
 
-/* ---- Signals --------------------------------------------------------------------------------- */
-
-static bool has(uint64_t mask, int number)
+/* Musl's waits for the end of what runs, and gives all that can run a thread at once. */
+void os_cancel_aio(int descriptor)
 {
-    return mask & (UINT64_C(1) << (number - 1));
-}
-
-/* The set of a mask, or WEIR_EINVAL where it holds what cannot be caught. */
-static int set_of(sigset_t *set, uint64_t mask)
-{
-    sigemptyset(set);
-    for (int number = 1; number <= 64; number++)
-        if (has(mask, number) &&
-            (number == SIGKILL || number == SIGSTOP || sigaddset(set, number) < 0))
-            return WEIR_EINVAL;
-    return 0;
-}
-
-int os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked)
-{
-    sigset_t awaited, let_through, before;
-    if (set_of(&awaited, mask) || set_of(&let_through, *blocked & ~mask))
-        return WEIR_EINVAL;
-    if (mask || descriptor >= 0) {
-        descriptor = signalfd(descriptor, &awaited, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (descriptor < 0)
-            return -errno;
-    }
-    /* Blocked while awaited; let through again after, where it was weir that blocked. */
-    pthread_sigmask(SIG_UNBLOCK, &let_through, NULL);
-    pthread_sigmask(SIG_BLOCK, &awaited, &before);
-    *blocked &= mask;
-    for (int number = 1; number <= 64; number++)
-        if (has(mask, number) && !sigismember(&before, number))
-            *blocked |= UINT64_C(1) << (number - 1);
-    return descriptor < 0 ? 0 : descriptor;
-}
-
-int os_signals_take(int descriptor)
-{
-    struct signalfd_siginfo info;
-    ssize_t                 taken = read(descriptor, &info, sizeof info);
-    return taken == (ssize_t)sizeof info ? (int)info.ssi_signo : WEIR_EAGAIN;
+#ifdef __GLIBC__
+    aio_cancel(descriptor, NULL);
+#else
+    (void)descriptor;
+#endif
 }

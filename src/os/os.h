@@ -7,6 +7,9 @@
 
 #include "../engine.h"
 
+/* The clock of the loops that are not simulated. */
+uint64_t os_now(void);
+
 /* A value that differs from thread to thread. */
 extern THREAD_LOCAL char os_thread_mark;
 
@@ -42,7 +45,13 @@ int64_t os_splice(int from, uint64_t from_offset, int to, uint64_t to_offset, si
 int64_t os_peek_pipe(int descriptor, void *data, size_t length);
 
 /* A name look-up, which may take long: as weir_resolve() ends. */
-int64_t posix_resolve(const struct weir_lookup *lookup);
+int64_t os_resolve(const struct weir_lookup *lookup);
+
+/* The request to join or leave a group, of either family: the level of its option, or WEIR_EINVAL.
+ * multicast.c */
+struct group_req;
+int os_group_request(struct group_req *request, const struct weir_address *group,
+                     unsigned interface_index);
 
 /* Whether this kernel has RWF_NOSIGNAL: writes to pipes that raise no SIGPIPE. */
 bool os_has_nosignal(void);
@@ -58,6 +67,10 @@ struct msghdr *posix_message_header(struct weir_msg *message);
 int            posix_message_flags(const struct weir_op *op);
 void           posix_message_told(struct weir_op *op, int64_t result);
 bool           posix_message_is_to_unix(const struct weir_msg *message);
+
+/* Of a pooled receive whose message the kernel laid out by itself: what that says, in a header
+ * whose name and control data lie where the kernel left them. */
+void posix_message_picked(struct weir_op *op, struct msghdr *header, int64_t result);
 
 /* A plain receive of a datagram, which tells what was cut off; and the same for a mechanism that
  * received with MSG_TRUNC: the true length in, the result out. */
@@ -75,12 +88,13 @@ int posix_multicast(struct weir_handle *handle, const struct weir_address *group
 int  os_realtime_take(void);
 void os_realtime_give(int number);
 
-/* What differs between POSIX systems: linux.c, darwin.c, bsd.c. */
+/* What differs between POSIX systems: linux*.c; darwin.c or bsd.c, with kqueue_*.c. */
 int     os_notifier_open(int ends[2]);
 void    os_notifier_tell(int end);
 void    os_notifier_clear(int end);
 int     os_gather_open(void); /* a descriptor that is readable while one of those in it is */
 int     os_gather_add(int gather, int descriptor);
+bool    os_gathers_are_inherited(void); /* a forked child has these, and what tells signals */
 int     os_signals_watch(int descriptor, uint64_t mask, uint64_t *blocked);
 int     os_signals_take(int descriptor);
 int     os_socket(int family, int type); /* close-on-exec, non-blocking; or WEIR_E* */
@@ -91,8 +105,19 @@ int64_t os_read_now(int descriptor, const struct weir_buf *buffers, int count, u
 int64_t os_write_now(int descriptor, const struct weir_buf *buffers, int count, uint64_t offset);
 int64_t os_write_quiet(int descriptor, const struct weir_buf *buffers, int count);
 
+/* As ppoll(2) without a mask; -1: for ever. Never early. */
+struct pollfd;
+int os_poll(struct pollfd *entries, unsigned count, int64_t timeout_ns);
+
 int os_reopen_tty(int descriptor, int flags); /* a description of its own; or WEIR_E* */
+int os_sync(int descriptor);                  /* as fsync(2), down to the disk */
 int os_sync_data(int descriptor);             /* as fdatasync(2) */
+int os_make_direct(int descriptor);           /* what O_DIRECT has not done; 0 or WEIR_E* */
+
+/* Of a part of a file: posix_fallocate(3), posix_fadvise(2) with an enum weir_advice. 0 or WEIR_E*.
+ */
+int os_preallocate(int descriptor, uint64_t offset, uint64_t length);
+int os_advise(int descriptor, uint64_t offset, uint64_t length, int advice);
 
 /* The number `descriptor` means what `by` means, by one call: 0 or WEIR_E*, and it is unchanged. */
 int os_replace(int descriptor, int by, bool close_on_exec);
@@ -102,6 +127,9 @@ int os_direct_alignment(int descriptor, struct weir_alignment *alignment);
 
 /* Before the process uses POSIX AIO: what its C library needs to be told. */
 void os_prepare_aio(void);
+
+/* Cancels what of POSIX AIO waits on the descriptor for its turn, and never waits itself. */
+void os_cancel_aio(int descriptor);
 
 enum os_stat_time { OS_MODIFIED, OS_ACCESSED, OS_CHANGED };
 struct stat;
@@ -117,5 +145,18 @@ int posix_advice_of(int advice);
 /* Starts a thread with every signal blocked. stack: bytes, 0 for the system's usual; where the
  * thread would not fit into so few, it gets the usual too. 0 or WEIR_E*. */
 int os_thread_start(void *(*run)(void *), void *argument, size_t stack, pthread_t *thread);
+
+/* The processors that this process may use; and the calling thread, with those that it starts, to
+ * run on one of them alone, by a number modulo theirs: 0 or WEIR_E*. */
+unsigned os_cpu_count(void);
+int      os_thread_pin(unsigned number);
+
+/* A condition that is waited for until a time on the clock of the loops, or WEIR_FOREVER; false
+ * when that has come. */
+void os_condition_init(pthread_cond_t *condition);
+bool os_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, uint64_t until_ns);
+
+/* Whether it is an address of a protocol with ports, which several sockets may share. */
+bool os_address_has_port(const void *address, size_t length);
 
 #endif

@@ -2,6 +2,7 @@
 /* posix.c - the POSIX system table: sockets, what a descriptor is, the clock. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -12,15 +13,20 @@
 
 #include "os.h"
 
-static uint64_t posix_now(struct weir_loop *loop)
+uint64_t os_now(void)
 {
     struct timespec now;
-    (void)loop;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void posix_close(struct weir_loop *loop, int descriptor)
+static uint64_t posix_now(struct weir_loop *loop)
+{
+    (void)loop;
+    return os_now();
+}
+
+static void posix_close_descriptor(struct weir_loop *loop, int descriptor)
 {
     (void)loop;
     close(descriptor); /* once, also on EINTR: it is closed, and the number may be another's */
@@ -78,7 +84,8 @@ static int listen_on(int descriptor, const struct sockaddr *address, socklen_t l
         error = set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!error && bind(descriptor, address, length) < 0)
         error = -errno;
-    if (!error && listen(descriptor, backlog > 0 ? backlog : SOMAXCONN) < 0)
+    /* The system cuts it to its most, which SOMAXCONN need not be. listen(2). */
+    if (!error && listen(descriptor, backlog > 0 ? backlog : INT_MAX) < 0)
         error = -errno;
     return error;
 }
@@ -259,7 +266,7 @@ const struct system system_posix = {
     .listen = posix_listen,
     .pipe = posix_pipe,
     .classify = posix_classify,
-    .close = posix_close,
+    .close = posix_close_descriptor,
     .address = posix_address,
     .option_set = posix_option_set,
     .option_get = posix_option_get,

@@ -3,9 +3,11 @@
  * unix(7), "Ancillary messages". */
 #include "posix_control.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "posix_header.h"
 #include "weir.h"
 
 #define HANDLES_MAX 253 /* Linux takes no more in one message: unix(7), "SCM_RIGHTS" */
@@ -36,8 +38,9 @@ bool control_find(const void *bytes, size_t length, size_t at, struct control *f
 size_t control_append(void *bytes, size_t room, size_t used, int level, int type, const void *data,
                       size_t length)
 {
-    struct cmsghdr head = {.cmsg_len = CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type};
-    size_t         start = align(used);
+    struct cmsghdr head = {
+        .cmsg_len = (header_length)CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type};
+    size_t start = align(used);
     if (start > room || room - start < CMSG_SPACE(length))
         return 0;
     char *at = (char *)bytes + start;
@@ -111,4 +114,19 @@ int weir_msg_take_handles(struct weir_msg *message, weir_os_handle *handles, siz
     if (count)
         visit_handles(message, length, handles);
     return (int)count;
+}
+
+void control_close_on_exec(const void *bytes, size_t length)
+{
+    struct control one = {.next = 0};
+    int            descriptor;
+    while (bytes && control_find(bytes, length, one.next, &one)) {
+        if (one.level != SOL_SOCKET || one.type != SCM_RIGHTS)
+            continue;
+        for (size_t at = one.at; one.at + one.length - at >= sizeof descriptor;
+             at += sizeof descriptor) {
+            memcpy(&descriptor, (const char *)bytes + at, sizeof descriptor);
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+        }
+    }
 }

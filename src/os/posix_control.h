@@ -20,4 +20,7 @@ bool control_find(const void *bytes, size_t length, size_t at, struct control *f
 size_t control_append(void *bytes, size_t room, size_t used, int level, int type, const void *data,
                       size_t length);
 
+/* Marks every descriptor that came in it, where the system did not when it was received. */
+void control_close_on_exec(const void *bytes, size_t length);
+
 #endif

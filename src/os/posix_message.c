@@ -12,6 +12,8 @@
 #include "../base/rest.h"
 #include "os.h"
 #include "posix_control.h"
+#include "posix_header.h"
+#include "posix_several.h"
 
 #define CHUNK 64 /* messages a call; their headers stand on the stack */
 
@@ -58,7 +60,7 @@ static int add_segment(const struct weir_handle *handle, struct weir_msg *messag
     size_t used = control_append(control, room, message->control ? message->control_length : 0,
                                  IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
     header->msg_control = control;
-    header->msg_controllen = used;
+    header->msg_controllen = (header_length)used;
     return used ? 0 : WEIR_ENOBUFS;
 }
 
@@ -102,7 +104,7 @@ static int fill(const struct weir_op *op, struct weir_msg *message, struct msghd
     *header = (struct msghdr){
         .msg_name = message->address,
         .msg_iov = (struct iovec *)(uintptr_t)message->buffers,
-        .msg_iovlen = message->count,
+        .msg_iovlen = (header_count)message->count,
         .msg_control = message->control,
     };
     if (message->address)
@@ -143,6 +145,8 @@ static void tell(struct weir_op *op, struct weir_msg *message, const struct msgh
     message->result = result;
     if (sends(op) || result < 0)
         return;
+    if (!MSG_CMSG_CLOEXEC)
+        control_close_on_exec(header->msg_control, header->msg_controllen);
     message->segment = find_segment(header, &others);
     if (header->msg_flags & MSG_TRUNC)
         message->told |= WEIR_TOLD_TRUNCATED;
@@ -181,6 +185,34 @@ void posix_message_told(struct weir_op *op, int64_t result)
     if (!sends(op) && result >= 0)
         annotate_received(message, &header, result);
     tell(op, message, &header, result);
+}
+
+/* What lies elsewhere becomes the message's. */
+static void copy_control(const struct weir_msg *message, struct msghdr *header)
+{
+    if (header->msg_controllen > message->control_room) {
+        header->msg_controllen = (header_length)message->control_room;
+        header->msg_flags |= MSG_CTRUNC;
+    }
+    if (header->msg_controllen)
+        memcpy(message->control, header->msg_control, header->msg_controllen);
+    header->msg_control = message->control;
+}
+
+void posix_message_picked(struct weir_op *op, struct msghdr *header, int64_t result)
+{
+    struct weir_msg *message = op->in.arg.pooled.message;
+    op->told = header->msg_flags & MSG_TRUNC ? WEIR_TOLD_TRUNCATED : 0;
+    if (!message)
+        return;
+    size_t named = header->msg_namelen < message->address_room ? header->msg_namelen
+                                                               : message->address_room;
+    if (message->address && named)
+        memcpy(message->address, header->msg_name, named);
+    if (message->control)
+        copy_control(message, header);
+    message->told = message->address_length = 0;
+    tell(op, message, header, result);
 }
 
 /* The queue of a unix socket that this one is not connected to is full: poll() says that it can be
@@ -286,7 +318,7 @@ int64_t posix_receive_datagram(struct weir_op *op, const struct rest *rest, int 
     struct msghdr header = {.msg_iov = &one, .msg_iovlen = 1};
     if (rest->count) {
         header.msg_iov = (struct iovec *)(uintptr_t)rest->buffers;
-        header.msg_iovlen = rest->count;
+        header.msg_iovlen = (header_count)rest->count;
     }
     int64_t result = recvmsg(op->handle->in.descriptor, &header, flags);
     if (result < 0)

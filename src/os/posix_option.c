@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "os.h"
@@ -258,19 +257,13 @@ int posix_option_get(const struct weir_handle *handle, enum weir_option option, 
     return get_plain(descriptor, option, value);
 }
 
-/* By the request that is the same for both families, and names the interface by its number.
- * RFC 3678. */
 int posix_multicast(struct weir_handle *handle, const struct weir_address *group,
                     unsigned interface_index, bool join)
 {
-    struct group_req request = {.gr_interface = interface_index};
-    if (group->length > sizeof request.gr_group || group->length < sizeof(struct sockaddr_in))
-        return WEIR_EINVAL;
-    memcpy(&request.gr_group, group->data.bytes, group->length);
-    bool v6 = request.gr_group.ss_family == AF_INET6;
-    int  level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
-    if (v6 && group->length < sizeof(struct sockaddr_in6))
-        return WEIR_EINVAL;
+    struct group_req request;
+    int              level = os_group_request(&request, group, interface_index);
+    if (level < 0)
+        return level;
     return setsockopt(handle->in.descriptor, level, join ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP,
                       &request, sizeof request) < 0
                ? -errno

@@ -12,6 +12,7 @@
 #include "../base/rest.h"
 #include "os.h"
 #include "poll_events.h"
+#include "posix_header.h"
 
 _Static_assert(sizeof(struct weir_buf) == sizeof(struct iovec) &&
                    offsetof(struct weir_buf, data) == offsetof(struct iovec, iov_base) &&
@@ -33,18 +34,29 @@ static bool is_ready(int descriptor, short events)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
+static int socket_flags(const struct weir_op *op, enum perform how)
+{
+    return MSG_NOSIGNAL | (how == PERFORM_TRY ? MSG_DONTWAIT : 0) |
+           (op->flags & WEIR_PEEK ? MSG_PEEK : 0) | (op->flags & OP_DISCARD ? MSG_TRUNC : 0);
+}
+
+static int64_t move_piece(const struct weir_op *op, void *data, size_t length, int flags)
+{
+    int descriptor = op->handle->in.descriptor;
+    return told(op_reads(op) ? recv(descriptor, data, length, flags)
+                             : send(descriptor, data, length, flags));
+}
+
 static int64_t move_socket(struct weir_op *op, const struct rest *rest, enum perform how)
 {
     int descriptor = op->handle->in.descriptor;
-    int flags = MSG_NOSIGNAL | (how == PERFORM_TRY ? MSG_DONTWAIT : 0) |
-                (op->flags & WEIR_PEEK ? MSG_PEEK : 0) | (op->flags & OP_DISCARD ? MSG_TRUNC : 0);
+    int flags = socket_flags(op, how);
     if (op->handle->in.kind == WEIR_HANDLE_DATAGRAM && op_reads(op))
         return posix_receive_datagram(op, rest, flags);
     if (!rest->count)
-        return told(op_reads(op) ? recv(descriptor, rest->data, rest->length, flags)
-                                 : send(descriptor, rest->data, rest->length, flags));
+        return move_piece(op, rest->data, rest->length, flags);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)rest->buffers,
-                             .msg_iovlen = rest->count};
+                             .msg_iovlen = (header_count)rest->count};
     return told(op_reads(op) ? recvmsg(descriptor, &message, flags)
                              : sendmsg(descriptor, &message, flags));
 }
@@ -84,10 +96,13 @@ static int64_t move_file_now(const struct weir_op *op, const struct rest *rest)
 }
 
 /* A blocking description, and no call that never waits: ask first, and write so little that a pipe
- * that has room takes it whole (pipe(7), "PIPE_BUF"). A tty promises nothing: a worker writes. */
+ * that has room takes it whole (pipe(7), "PIPE_BUF"). A tty promises nothing: a worker writes. The
+ * wrong end is refused at once, and never ready. */
 static int64_t move_guarded(const struct weir_op *op, const struct rest *rest)
 {
     struct weir_handle *handle = op->handle;
+    if (handle->in.flags & (op_reads(op) ? HANDLE_NO_IN : HANDLE_NO_OUT))
+        return move_plain(op, rest);
     if (!op_reads(op) && handle->in.kind != WEIR_HANDLE_PIPE)
         return WEIR_ENOTSUP;
     if (!is_ready(handle->in.descriptor, op_reads(op) ? POLLIN : POLLOUT))
@@ -122,7 +137,7 @@ static int64_t move_now(const struct weir_op *op, const struct rest *rest)
     return move_guarded(op, rest);
 }
 
-static int64_t move(struct weir_op *op, enum perform how)
+static APART int64_t move_other(struct weir_op *op, enum perform how)
 {
     struct rest rest = rest_of(op);
     if (handle_is_socket(op->handle))
@@ -132,6 +147,15 @@ static int64_t move(struct weir_op *op, enum perform how)
     if (how == PERFORM_WAIT)
         return move_plain(op, &rest);
     return handle_has_offsets(op->handle) ? move_file_now(op, &rest) : move_now(op, &rest);
+}
+
+/* One piece on a stream, nearly every transfer there is, passes by all that others need. */
+static ALWAYS_INLINE int64_t move(struct weir_op *op, enum perform how)
+{
+    if (LIKELY(op->handle->in.kind == WEIR_HANDLE_STREAM && !op_is_vector(op)))
+        return move_piece(op, (char *)op->in.arg.transfer.data + op->in.progress, rest_of_piece(op),
+                          socket_flags(op, how));
+    return move_other(op, how);
 }
 
 /* ---- Connections ----------------------------------------------------------------------------- */
@@ -233,7 +257,12 @@ unsigned posix_open_permissions(unsigned mode)
 static int64_t perform_open(const struct weir_op *op)
 {
     unsigned mode = op->in.arg.open.mode;
-    return told(open(op->in.arg.open.path, posix_open_flags(mode), posix_open_permissions(mode)));
+    int      descriptor = open(op->in.arg.open.path, posix_open_flags(mode),
+                               posix_open_permissions(mode));
+    int      error = descriptor >= 0 && (mode & WEIR_OPEN_DIRECT) ? os_make_direct(descriptor) : 0;
+    if (error)
+        close(descriptor);
+    return error ? error : told(descriptor);
 }
 
 static enum weir_handle_kind kind_of_mode(mode_t mode)
@@ -260,7 +289,7 @@ static int64_t perform_fstat(const struct weir_op *op)
         .size = (uint64_t)stat.st_size,
         .blocks = (uint64_t)stat.st_blocks,
         .inode = stat.st_ino,
-        .device = stat.st_dev,
+        .device = (uint64_t)stat.st_dev,
         .modified_ns = os_stat_time(&stat, OS_MODIFIED),
         .accessed_ns = os_stat_time(&stat, OS_ACCESSED),
         .changed_ns = os_stat_time(&stat, OS_CHANGED),
@@ -275,45 +304,25 @@ static int64_t perform_fstat(const struct weir_op *op)
     return 0;
 }
 
-int posix_advice_of(int advice)
-{
-    static const int names[] = {
-        [WEIR_ADVICE_NORMAL] = POSIX_FADV_NORMAL,
-        [WEIR_ADVICE_SEQUENTIAL] = POSIX_FADV_SEQUENTIAL,
-        [WEIR_ADVICE_RANDOM] = POSIX_FADV_RANDOM,
-        [WEIR_ADVICE_WILL_NEED] = POSIX_FADV_WILLNEED,
-        [WEIR_ADVICE_DONT_NEED] = POSIX_FADV_DONTNEED,
-    };
-    return names[advice];
-}
-
-/* What concerns a part of a file. posix_fallocate(3) and posix_fadvise(2) return their error. */
+/* What concerns a part of a file. */
 static int64_t perform_range(const struct weir_op *op, enum perform how)
 {
-    int   descriptor = op->handle->in.descriptor;
-    off_t offset = (off_t)op->in.arg.range.offset, length = (off_t)op->in.arg.range.length;
+    int      descriptor = op->handle->in.descriptor;
+    uint64_t offset = op->in.arg.range.offset, length = op->in.arg.range.length;
     if (how == PERFORM_TRY)
         return WEIR_ENOTSUP; /* each may wait for the disk */
     if (op->kind == WEIR_OP_TRUNCATE)
-        return told(ftruncate(descriptor, length));
+        return told(ftruncate(descriptor, (off_t)length));
     if (op->kind == WEIR_OP_PREALLOCATE)
-        return -posix_fallocate(descriptor, offset, length);
-    return -posix_fadvise(descriptor, offset, length, posix_advice_of(op->in.arg.range.advice));
+        return os_preallocate(descriptor, offset, length);
+    return os_advise(descriptor, offset, length, op->in.arg.range.advice);
 }
 
-int64_t posix_perform(struct weir_op *op, enum perform how)
+/* What moves no bytes, or moves them as messages. */
+static APART int64_t perform_other(struct weir_op *op, enum perform how)
 {
     int descriptor = op->handle->in.descriptor;
     switch ((enum weir_op_kind)op->kind) {
-    case WEIR_OP_RECV:
-    case WEIR_OP_RECVV:
-    case WEIR_OP_SEND:
-    case WEIR_OP_SENDV:
-    case WEIR_OP_READ:
-    case WEIR_OP_READV:
-    case WEIR_OP_WRITE:
-    case WEIR_OP_WRITEV:
-        return move(op, how);
     case WEIR_OP_RECV_MSG:
     case WEIR_OP_SEND_MSG:
     case WEIR_OP_RECV_BATCH:
@@ -334,7 +343,7 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_FSYNC:
         if (how == PERFORM_TRY)
             return WEIR_ENOTSUP;
-        return told(op->flags & WEIR_DATA_ONLY ? os_sync_data(descriptor) : fsync(descriptor));
+        return told(op->flags & WEIR_DATA_ONLY ? os_sync_data(descriptor) : os_sync(descriptor));
     case WEIR_OP_TRUNCATE:
     case WEIR_OP_PREALLOCATE:
     case WEIR_OP_ADVISE:
@@ -342,12 +351,20 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
     case WEIR_OP_COPY:
         return posix_copy(copy_of(op), how);
     case WEIR_OP_RESOLVE:
-        return how == PERFORM_TRY ? WEIR_ENOTSUP : posix_resolve(op->in.arg.lookup);
+        return how == PERFORM_TRY ? WEIR_ENOTSUP : os_resolve(op->in.arg.lookup);
     case WEIR_OP_WORK:
         return op->in.arg.work(op);
     case WEIR_OP_RECV_POOLED:
     case WEIR_OP_RECV_MSG_POOLED:
-        return WEIR_ENOTSUP;
+        return pool_perform(op, how);
+    case WEIR_OP_RECV: /* move() */
+    case WEIR_OP_RECVV:
+    case WEIR_OP_SEND:
+    case WEIR_OP_SENDV:
+    case WEIR_OP_READ:
+    case WEIR_OP_READV:
+    case WEIR_OP_WRITE:
+    case WEIR_OP_WRITEV:
     case WEIR_OP_NONE:
     case WEIR_OP_NOP:
     case WEIR_OP_TIMER:
@@ -358,4 +375,9 @@ int64_t posix_perform(struct weir_op *op, enum perform how)
         break;
     }
     return WEIR_EINVAL;
+}
+
+int64_t posix_perform(struct weir_op *op, enum perform how)
+{
+    return LIKELY(op_transfers(op)) ? move(op, how) : perform_other(op, how);
 }

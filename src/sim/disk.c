@@ -128,6 +128,69 @@ void disk_reserve(struct sim_file *file, uint64_t offset, uint64_t length)
     make(file, new_change(CHANGE_RESERVE, offset, length, 0));
 }
 
+/* ---- Names that are gone --------------------------------------------------------------------- */
+
+/* Descriptors that outlive it, inside a message, name nothing. */
+static void file_free(struct sim_file *file)
+{
+    struct sim_object *first = sim_objects(world_of(file)), *object = first;
+    do {
+        struct sim_file_open *open = (struct sim_file_open *)object;
+        if (object && object->type == &sim_file_type && open->file == file)
+            open->file = NULL;
+    } while (object && (object = object->next) != first);
+    forget_changes(file);
+    content_finish(&file->now);
+    content_finish(&file->kept);
+    sim_free(file->name);
+    sim_free(file);
+}
+
+/* Takes it off the disk. */
+static void drop(struct sim_disk *disk, struct sim_file **link)
+{
+    struct sim_file *file = *link;
+    *link = file->next;
+    if (!*link)
+        disk->last = link;
+    file_free(file);
+}
+
+void disk_sweep(struct sim_disk *disk)
+{
+    struct sim_file *file;
+    for (struct sim_file **link = &disk->files; (file = *link);) {
+        bool gone = file->removed && !file->opens;
+        if (gone) {
+            forget_changes(file);
+            disk->pages -= file->now.count;
+            content_finish(&file->now);
+        }
+        if (gone && !file->named)
+            drop(disk, link);
+        else
+            link = &file->next;
+    }
+}
+
+/* The name lasts, and what had it before does not; or it lasts that the file has none. */
+static void keep_name(struct sim_file *file)
+{
+    file->named = !file->removed;
+    for (struct sim_file *each = file->disk->files; file->named && each; each = each->next)
+        if (each->removed && each->directory == file->directory &&
+            strcmp(each->name, file->name) == 0)
+            each->named = false;
+}
+
+void disk_sync_names(struct sim_file *directory)
+{
+    for (struct sim_file *file = directory->disk->files; file; file = file->next)
+        if (file->directory == directory)
+            keep_name(file);
+    disk_sweep(directory->disk);
+}
+
 /* ---- Syncs ----------------------------------------------------------------------------------- */
 
 /* What programs see is the device's again, but for the length, which the system knows by itself. */
@@ -166,7 +229,7 @@ static void sync_badly(struct sim_file *file)
 
 void disk_sync(struct sim_file *file)
 {
-    if (!file->first && file->named)
+    if (!file->first && file->named == !file->removed)
         return;
     if (sim_fault(world_of(file), WEIR_SIM_DISK_ERROR, "sync")) {
         sync_badly(file);
@@ -177,7 +240,8 @@ void disk_sync(struct sim_file *file)
         apply(&file->kept, change);
         sim_free(change);
     }
-    file->named = true;
+    keep_name(file);
+    disk_sweep(file->disk);
 }
 
 int disk_error_take(struct sim_file_open *open)
@@ -222,11 +286,16 @@ static void keep_any(struct sim_file *file)
     }
 }
 
-/* The name is the first of the changes. Whether the file is there at all. */
+/* The name is the first of the changes. Whether the file is there at all: not where an older one
+ * got the name back. */
 static bool keep_part(struct sim_file *file)
 {
     struct weir_sim *world = world_of(file);
     uint32_t         waiting = file->change_count + (file->named ? 0 : 1);
+    if (file->removed) /* and whether that is on the device */
+        return file->named && sim_random(world, DRAW_FAULT, 2);
+    if (disk_find(file->disk, file->directory, file->name) != file)
+        return false;
     if (!waiting)
         return true;
     if (sim_fault(world, WEIR_SIM_TORN_WRITE, "crash")) {
@@ -247,22 +316,6 @@ static bool keep_part(struct sim_file *file)
     return true;
 }
 
-/* Descriptors that outlive it, inside a message, name nothing. */
-static void file_free(struct sim_file *file)
-{
-    struct sim_object *first = sim_objects(world_of(file)), *object = first;
-    do {
-        struct sim_file_open *open = (struct sim_file_open *)object;
-        if (object && object->type == &sim_file_type && open->file == file)
-            open->file = NULL;
-    } while (object && (object = object->next) != first);
-    forget_changes(file);
-    content_finish(&file->now);
-    content_finish(&file->kept);
-    sim_free(file->name);
-    sim_free(file);
-}
-
 static void come_back(struct sim_file *file)
 {
     forget_changes(file);
@@ -270,6 +323,7 @@ static void come_back(struct sim_file *file)
     content_copy(&file->now, &file->kept);
     file->disk->pages += file->now.count;
     file->named = true;
+    file->removed = false;
     file->errors = 0;
     file->error_told = false;
 }
@@ -286,14 +340,9 @@ void sim_disk_crash(struct weir_sim_host *host)
             link = &file->next;
         } else {
             sim_trace(host->world, "%s crash %s lost", host->name, file->name);
-            *link = file->next;
-            file_free(file);
+            drop(disk, link);
         }
     }
-    struct sim_file **last = &disk->files;
-    while (*last)
-        last = &(*last)->next;
-    disk->last = last;
 }
 
 void sim_disk_finish(struct weir_sim_host *host)

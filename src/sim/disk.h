@@ -8,7 +8,12 @@
  * length takes everything behind it along, as a journal does.
  *
  * As on ext4, a sync of a file brings its name to the device, too; one of a directory brings those
- * of its files, and nothing in them. No order holds between files.
+ * of its files, and nothing in them. No order holds between files. A name that was removed comes
+ * back with a crash by the same rules, but not where a new file has it; the file itself is there as
+ * long as a descriptor is.
+ *
+ * A unix socket that is bound to a path is a file here, too: its name, which stays when the socket
+ * goes. The socket keeps the inode, which is never another's.
  *
  * A sync that fails tells so once on each descriptor, and what it could not write is clean then: no
  * later sync writes it. It is seen until a crash, or is forgotten at once. */
@@ -21,7 +26,7 @@
 #define DISK_FILE_MAX ((UINT64_C(1) << 44) - CONTENT_PAGE)        /* bytes, as on ext4 */
 #define DISK_EPOCH_NS (INT64_C(1577836800) * INT64_C(1000000000)) /* 2020 began with the world */
 
-enum file_kind { FILE_REGULAR, FILE_DIRECTORY, FILE_NULL, FILE_ZERO };
+enum file_kind { FILE_REGULAR, FILE_DIRECTORY, FILE_NULL, FILE_ZERO, FILE_SOCKET };
 
 enum change_kind { CHANGE_WRITE, CHANGE_RESIZE, CHANGE_RESERVE };
 
@@ -44,6 +49,8 @@ struct sim_file {
     uint32_t         errors;     /* of syncs and of what was brought to the device before one */
     bool             error_told; /* the last of them, by one descriptor at least */
     bool             named;      /* the name is on the device */
+    bool             removed;    /* nobody finds it by its name any more */
+    uint32_t         opens;      /* descriptors' objects that have it */
     uint64_t         accessed_ns;
     struct content   now, kept;
     struct change   *first, **last; /* owned list */
@@ -82,11 +89,20 @@ void disk_write(struct sim_file *file, uint64_t offset, const struct weir_buf *p
 void disk_resize(struct sim_file *file, uint64_t length);
 void disk_reserve(struct sim_file *file, uint64_t offset, uint64_t length);
 
+/* The file of a name, or NULL. */
+struct sim_file *disk_find(const struct sim_disk *disk, const struct sim_file *directory,
+                           const char *name);
+
+/* Forgets what no name leads to and no descriptor has; what a crash may bring back stays. */
+void disk_sweep(struct sim_disk *disk);
+
 /* How many pages are free. */
 uint64_t disk_room(const struct sim_disk *disk);
 
 /* Everything of the file to the device. An error is for the next disk_error_take(). */
 void disk_sync(struct sim_file *file);
+/* The names of a directory, and that others are gone. */
+void disk_sync_names(struct sim_file *directory);
 /* 0, or WEIR_EIO for what failed since this descriptor was told. */
 int disk_error_take(struct sim_file_open *open);
 

@@ -142,18 +142,12 @@ static int64_t move(struct sim_file_open *open, const struct weir_op *op)
 
 /* ---- The others ------------------------------------------------------------------------------ */
 
-static int64_t sync_names(const struct sim_file *directory)
-{
-    for (struct sim_file *file = directory->disk->files; file; file = file->next)
-        if (file->directory == directory)
-            file->named = true;
-    return 0;
-}
-
 static int64_t sync_file(struct sim_file_open *open)
 {
-    if (open->file->kind == FILE_DIRECTORY)
-        return sync_names(open->file);
+    if (open->file->kind == FILE_DIRECTORY) {
+        disk_sync_names(open->file);
+        return 0;
+    }
     if (open->file->kind != FILE_REGULAR)
         return WEIR_EINVAL;
     disk_sync(open->file);
@@ -202,7 +196,7 @@ static int64_t tell_stat(const struct sim_file_open *open, struct weir_stat *sta
         .accessed_ns = DISK_EPOCH_NS + (int64_t)file->accessed_ns,
         .changed_ns = DISK_EPOCH_NS + (int64_t)file->now.changed_ns,
         .mode = file->mode,
-        .links = is_directory ? 2 : 1,
+        .links = is_directory ? 2 : !file->removed,
         .block_size = CONTENT_PAGE,
         .kind = open->object.kind,
     };
@@ -240,7 +234,10 @@ static unsigned file_events(struct sim_object *object)
 
 static void file_close(struct sim_object *object)
 {
-    (void)object; /* the file is the disk's */
+    struct sim_file *file = ((struct sim_file_open *)object)->file;
+    if (!file || --file->opens || !file->removed)
+        return; /* the file is the disk's */
+    disk_sweep(file->disk);
 }
 
 const struct sim_object_type sim_file_type = {

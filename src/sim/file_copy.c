@@ -5,11 +5,22 @@
 
 #define PIECE_MAX 65536u
 
+static struct sim_object *object_of(const struct weir_handle *handle)
+{
+    return sim_descriptor(sim_host_of_loop(handle->loop), handle->in.descriptor);
+}
+
+/* As splice(2) refuses it. */
+static bool is_within_a_pipe(const struct copy *copy)
+{
+    const struct sim_object *from = object_of(&copy->from), *to = object_of(&copy->to);
+    return from && to && sim_pipe_is_one(from, to);
+}
+
 /* The open file behind a handle of a copy, or NULL. */
 static struct sim_file_open *file_of(const struct weir_handle *handle)
 {
-    struct sim_object *object = sim_descriptor(sim_host_of_loop(handle->loop),
-                                               handle->in.descriptor);
+    struct sim_object *object = object_of(handle);
     bool               is_file = object && object->type == &sim_file_type;
     return is_file ? (struct sim_file_open *)object : NULL;
 }
@@ -63,7 +74,7 @@ int64_t sim_copy(struct copy *copy)
     unsigned char         buffer[PIECE_MAX];
     struct sim_file_open *from = file_of(&copy->from), *to = file_of(&copy->to);
     if (!from)
-        return WEIR_EOPNOTSUPP;
+        return is_within_a_pipe(copy) ? WEIR_EINVAL : WEIR_EOPNOTSUPP;
     int error = copy->checked ? 0 : check(copy, from);
     if (error || !copy->left)
         return error;

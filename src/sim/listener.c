@@ -112,9 +112,8 @@ static void inherit(struct stream *stream, const struct listener *listener, stru
         return;
     }
     socket->name = from->name;
-    const struct stream *other = end_other(end)->stream;
-    if (other)
-        socket->peer_name = other->socket.name;
+    const struct end *other = end_other(end);
+    socket->peer_name = other->stream ? other->stream->socket.name : other->name;
 }
 
 static int64_t perform_accept(struct listener *listener)

@@ -2,12 +2,15 @@
 /* message.c - whole messages of simulated sockets: addresses, control data in the system's form,
  * and the descriptors that it passes. recvmsg(2), sendmsg(2), cmsg(3), unix(7). */
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "../os/posix_control.h"
+#include "../os/posix_header.h"
 #include "net.h"
+
+/* Linux's numbers, also where the system below has none. udp(7) */
+enum { SIM_UDP_SEGMENT = 103, SIM_UDP_GRO = 104 };
 
 #define PASSED_MOST 253u /* unix(7), "SCM_RIGHTS" */
 
@@ -50,7 +53,7 @@ static int read_control(struct sim_object *object, const struct weir_msg *messag
             error = one.length >= sizeof(int) ? pass(object, message, &one, transfer) : 0;
         else if (is_unix && one.level == SOL_SOCKET)
             error = WEIR_EINVAL; /* credentials are the system's own affair here */
-        else if (one.level == IPPROTO_UDP && one.type == UDP_SEGMENT &&
+        else if (one.level == IPPROTO_UDP && one.type == SIM_UDP_SEGMENT &&
                  one.length >= sizeof(uint16_t)) {
             uint16_t segment;
             memcpy(&segment, (const char *)message->control + one.at, sizeof segment);
@@ -104,9 +107,10 @@ static int64_t send_one(struct sim_object *object, struct weir_msg *message)
 /* A control message as far as it has room; what is told of it otherwise is what is lost. */
 static void append(struct weir_msg *message, int level, int type, const void *data, size_t length)
 {
-    struct cmsghdr head = {.cmsg_len = CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type};
-    char          *at = (char *)message->control + message->control_length;
-    size_t         left = message->control_room - message->control_length;
+    struct cmsghdr head = {
+        .cmsg_len = (header_length)CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type};
+    char  *at = (char *)message->control + message->control_length;
+    size_t left = message->control_room - message->control_length;
     memcpy(at, &head, sizeof head);
     memcpy(at + CMSG_LEN(0), data, length);
     message->control_length += (uint32_t)(CMSG_SPACE(length) < left ? CMSG_SPACE(length) : left);
@@ -146,7 +150,7 @@ static void receive_segment(struct weir_msg *message, const struct transfer *tra
         return;
     }
     if (message->control)
-        append(message, IPPROTO_UDP, UDP_GRO, &segment, sizeof segment);
+        append(message, IPPROTO_UDP, SIM_UDP_GRO, &segment, sizeof segment);
     message->segment = transfer->segment;
 }
 
@@ -198,8 +202,11 @@ int64_t message_perform(struct sim_object *object, struct weir_op *op)
     size_t           count = batch ? op->in.arg.message.count : 1, moved = 0;
     int64_t          result = 0;
     while (moved < count) {
+        int64_t before = messages[moved].result;
         result = sends(op) ? send_one(object, &messages[moved])
                            : receive_one(object, op, &messages[moved]);
+        if (result < 0 && batch)
+            messages[moved].result = before; /* what was not moved is not touched */
         if (result < 0)
             break;
         moved++;

@@ -79,10 +79,15 @@ static int socket_take(struct weir_sim_host *host, struct sim_object *object)
     return descriptor;
 }
 
+/* Linux's SOCK_PACKET, the last there is. socket(2) */
+#define TYPES_MOST 10
+
 int sim_socket(struct weir_sim_host *host, int family, int type, unsigned flags)
 {
     if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
         return WEIR_EAFNOSUPPORT;
+    if (type < 0 || type > TYPES_MOST)
+        return WEIR_EINVAL; /* no such type at all */
     if (type != SOCK_STREAM && type != SOCK_DGRAM)
         return WEIR_EPROTONOSUPPORT;
     struct socket *socket = type == SOCK_STREAM ? &stream_new(host, family)->socket
@@ -106,11 +111,13 @@ int sim_listen(struct weir_sim_host *host, const void *address, size_t length, i
     socket->reuse_address = !(flags & WEIR_NO_REUSE_ADDR);
     if ((flags & WEIR_NODELAY) && family != AF_UNIX)
         socket->object.options[WEIR_OPTION_NODELAY] = 1;
+    int descriptor = socket_take(host, &socket->object);
+    if (descriptor < 0)
+        return descriptor;
     int error = socket->object.type->bind(&socket->object, address, length, flags);
     if (!error)
-        return socket_take(host, &socket->object);
-    sim_hold(&socket->object);
-    sim_release(&socket->object);
+        return descriptor;
+    sim_descriptor_close(host, descriptor);
     return error;
 }
 

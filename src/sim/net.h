@@ -86,6 +86,7 @@ struct socket {
     bool                shut; /* for sending */
     struct place        local, peer;
     struct weir_address name, peer_name; /* of a unix socket; length 0: none */
+    int64_t             inode;           /* of the path that it is bound to, or 0 */
 };
 
 bool place_is_v4(const struct place *place);
@@ -117,7 +118,7 @@ bool place_covers(const struct socket *socket, const struct place *place);
 int  name_read(const void *address, size_t length, struct weir_address *name);
 int  name_bind(struct socket *socket, const void *address, size_t length);
 bool name_equal(const struct weir_address *one, const struct weir_address *other);
-/* The socket of a name on the host; NULL and WEIR_ENOENT, WEIR_ECONNREFUSED. */
+/* The socket of a name on the host; NULL and WEIR_ENOENT, WEIR_ECONNREFUSED, and more of paths. */
 struct socket *name_find(struct weir_sim_host *host, const struct weir_address *name, int *error);
 void           name_tell(const struct weir_address *name, struct weir_address *address);
 
@@ -175,6 +176,7 @@ struct end {
     struct sim_event      probe;      /* of an idle connection: SO_KEEPALIVE */
     unsigned              probes;     /* that nobody answered */
     int                   error;      /* came before it was accepted */
+    struct weir_address   name;       /* that the unix stream had which the program closed */
     enum end_state        state;
     bool                  queued; /* in the listener's queue */
     bool                  ending; /* a FIN was sent, or is behind the data */

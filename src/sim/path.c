@@ -12,6 +12,7 @@
 #define MODE_DIRECTORY 0040000u
 #define MODE_REGULAR 0100000u
 #define MODE_DEVICE 0020000u
+#define MODE_SOCKET 0140000u
 #define UMASK 022u
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -71,11 +72,11 @@ struct place {
     bool             slash; /* the path ends in one: it means a directory */
 };
 
-static struct sim_file *find_name(const struct sim_disk *disk, const struct sim_file *directory,
-                                  const char *name)
+struct sim_file *disk_find(const struct sim_disk *disk, const struct sim_file *directory,
+                           const char *name)
 {
     for (struct sim_file *file = disk->files; file; file = file->next)
-        if (file->directory == directory && strcmp(file->name, name) == 0)
+        if (!file->removed && file->directory == directory && strcmp(file->name, name) == 0)
             return file;
     return NULL;
 }
@@ -94,7 +95,7 @@ static int step(const struct sim_disk *disk, struct place *place)
     else if (strcmp(place->name, "..") == 0)
         place->file = from->directory ? from->directory : from;
     else
-        place->file = find_name(disk, from, place->name);
+        place->file = disk_find(disk, from, place->name);
     return 0;
 }
 
@@ -106,7 +107,7 @@ static int find(const struct sim_disk *disk, const char *path, struct place *pla
         return WEIR_ENOENT;
     if (strlen(path) >= PATH_BYTES_MAX)
         return WEIR_ENAMETOOLONG;
-    *place = (struct place){.file = *path == '/' ? root : find_name(disk, root, "data")};
+    *place = (struct place){.file = *path == '/' ? root : disk_find(disk, root, "data")};
     place->directory = place->file;
     for (const char *at = path + strspn(path, "/"); *at; at += strspn(at, "/")) {
         size_t length = strcspn(at, "/");
@@ -125,15 +126,19 @@ static int find(const struct sim_disk *disk, const char *path, struct place *pla
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
+static int check_room(const struct sim_disk *disk)
+{
+    bool full = !disk_room(disk) || sim_fault(disk->host->world, WEIR_SIM_DISK_FULL, "create");
+    return full ? WEIR_ENOSPC : 0;
+}
+
 static int check_new(const struct sim_disk *disk, const struct place *place, unsigned mode)
 {
     if (!(mode & WEIR_OPEN_CREATE))
         return WEIR_ENOENT;
     if (place->slash)
         return WEIR_EISDIR;
-    if (!disk_room(disk) || sim_fault(disk->host->world, WEIR_SIM_DISK_FULL, "create"))
-        return WEIR_ENOSPC;
-    return 0;
+    return check_room(disk);
 }
 
 static int check_directory(unsigned mode)
@@ -159,6 +164,8 @@ static int check(const struct sim_disk *disk, const struct place *place, unsigne
         return WEIR_EEXIST;
     if (mode & WEIR_OPEN_DIRECTORY)
         return WEIR_ENOTDIR;
+    if (place->file->kind == FILE_SOCKET)
+        return WEIR_ENXIO;
     return (mode & WEIR_OPEN_DIRECT) && place->file->kind != FILE_REGULAR ? WEIR_EINVAL : 0;
 }
 
@@ -177,6 +184,7 @@ static struct sim_file_open *open_new(struct weir_sim_host *host, bool is_direct
 static void attach(struct sim_file_open *open, struct sim_file *file)
 {
     open->file = file;
+    file->opens++;
     /* An error that nobody was told of yet is told to the next who comes. */
     open->errors_told = file->errors - (file->errors && !file->error_told ? 1 : 0);
     if ((open->mode & WEIR_OPEN_TRUNCATE) && file->kind == FILE_REGULAR && file->now.size)
@@ -206,4 +214,61 @@ int64_t sim_open(struct weir_sim_host *host, const char *path, unsigned mode)
     }
     sim_release(&open->object);
     return descriptor;
+}
+
+/* ---- Names of sockets, and removal ----------------------------------------------------------- */
+
+/* bind(2) of a path: what is there already, of whatever kind, is in the way. */
+int64_t sim_path_bind(struct weir_sim_host *host, const char *path)
+{
+    struct sim_disk *disk = disk_of(host);
+    struct place     place;
+    int              error = find(disk, path, &place);
+    if (!error && place.file)
+        error = WEIR_EADDRINUSE;
+    else if (!error)
+        error = place.slash ? WEIR_ENOENT : check_room(disk);
+    if (error)
+        return error;
+    place.file = file_new(disk, place.directory, place.name, FILE_SOCKET,
+                          MODE_SOCKET | (0777u & ~UMASK));
+    sim_trace(host->world, "%s binds %s", host->name, path);
+    return place.file->inode;
+}
+
+static int find_there(const struct sim_disk *disk, const char *path, struct place *place)
+{
+    int error = find(disk, path, place);
+    if (error)
+        return error;
+    if (!place->file)
+        return WEIR_ENOENT;
+    return place->slash && place->file->kind != FILE_DIRECTORY ? WEIR_ENOTDIR : 0;
+}
+
+/* As connect(2) finds it. */
+int64_t sim_path_find(struct weir_sim_host *host, const char *path)
+{
+    struct place place;
+    int          error = find_there(disk_of(host), path, &place);
+    if (error)
+        return error;
+    return place.file->kind == FILE_SOCKET ? (int64_t)place.file->inode : WEIR_ECONNREFUSED;
+}
+
+/* unlink(2) */
+int sim_path_remove(struct weir_sim_host *host, const char *path)
+{
+    struct sim_disk *disk = disk_of(host);
+    struct place     place;
+    int              error = find_there(disk, path, &place);
+    if (error)
+        return error;
+    if (place.file->kind == FILE_DIRECTORY)
+        return WEIR_EISDIR;
+    place.file->removed = true;
+    place.file->now.changed_ns = sim_now(host->world);
+    sim_trace(host->world, "%s unlinks %s", host->name, path);
+    disk_sweep(disk);
+    return 0;
 }

@@ -28,9 +28,14 @@ static int64_t perform(struct weir_sim_host *host, struct weir_op *op, enum perf
     case WEIR_OP_RESOLVE:
         return sim_resolve(host, op->in.arg.lookup);
     case WEIR_OP_COPY:
-        return WEIR_EOPNOTSUPP; /* there is no such call: it is done by reads and writes */
+        return how == PERFORM_TRY && handle_has_offsets(op->handle)
+                   ? WEIR_ENOTSUP /* into a file it takes its time, on a worker */
+                   : sim_copy(op->in.arg.copy.record);
     case WEIR_OP_OPEN:
         return perform_open(host, op);
+    case WEIR_OP_RECV_POOLED:
+    case WEIR_OP_RECV_MSG_POOLED:
+        return pool_perform(op, how);
     default:
         break;
     }

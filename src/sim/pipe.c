@@ -110,6 +110,13 @@ static const struct sim_object_type pipe_type = {
     .close = pipe_close,
 };
 
+bool sim_pipe_is_one(const struct sim_object *one, const struct sim_object *other)
+{
+    const struct pipe_end *a = (const struct pipe_end *)(const void *)one;
+    const struct pipe_end *b = (const struct pipe_end *)(const void *)other;
+    return one->type == &pipe_type && other->type == &pipe_type && a->bytes == b->bytes;
+}
+
 static struct pipe_end *pipe_end_new(struct weir_sim_host *host, struct packets *bytes, bool writes)
 {
     struct pipe_end *end = sim_object_new(host, &pipe_type, WEIR_HANDLE_PIPE, sizeof *end);

@@ -281,19 +281,30 @@ bool name_equal(const struct weir_address *one, const struct weir_address *other
     return one->length == other->length && memcmp(&one->data, &other->data, one->length) == 0;
 }
 
-/* A path is there as long as its socket: nobody has to remove it. What accepted connections have
- * is their listener's name, and not theirs to be found by. */
+static const char *path_of(const struct weir_address *name)
+{
+    return (const char *)name->data.bytes + NAME_START;
+}
+
+/* By a path that is on the disk, which may outlive the socket; else by an abstract name, which
+ * goes with it. What accepted connections have is their listener's name, and not theirs to be
+ * found by. */
 struct socket *name_find(struct weir_sim_host *host, const struct weir_address *name, int *error)
 {
     struct sim_object *first = sim_objects(host->world), *object = first;
-    while (object) {
+    int64_t            inode = 0;
+    *error = name->length <= NAME_START ? WEIR_EINVAL : WEIR_ECONNREFUSED;
+    if (name->length > NAME_START && !is_abstract(name))
+        inode = sim_path_find(host, path_of(name));
+    if (inode < 0)
+        *error = (int)inode;
+    while (object && inode >= 0) {
         struct socket *socket = (struct socket *)(void *)object;
         if (object->host == host && object_is_socket(object) && socket->family == AF_UNIX &&
-            socket->bound && name_equal(&socket->name, name))
+            socket->bound && socket->inode == inode && (inode || name_equal(&socket->name, name)))
             return socket;
         object = object->next == first ? NULL : object->next;
     }
-    *error = is_abstract(name) ? WEIR_ECONNREFUSED : WEIR_ENOENT;
     return NULL;
 }
 
@@ -320,14 +331,33 @@ static int bind_any_name(struct socket *socket)
     return WEIR_ENOSPC;
 }
 
+/* The name is made before anybody asks whether the socket has one. */
+static int bind_path(struct socket *socket, const struct weir_address *name)
+{
+    struct weir_sim_host *host = socket->object.host;
+    int64_t               inode = sim_path_bind(host, path_of(name));
+    if (inode < 0)
+        return (int)inode;
+    if (socket->bound) {
+        sim_path_remove(host, path_of(name));
+        return WEIR_EINVAL;
+    }
+    socket->inode = inode;
+    socket->name = *name;
+    socket->bound = true;
+    return 0;
+}
+
 int name_bind(struct socket *socket, const void *address, size_t length)
 {
     struct weir_address name;
     int                 error = name_read(address, length, &name);
     if (error)
         return error;
+    if (name.length > NAME_START && !is_abstract(&name))
+        return bind_path(socket, &name);
     if (socket->bound)
-        return WEIR_EINVAL;
+        return name.length > NAME_START ? WEIR_EINVAL : 0; /* it has a name */
     if (name.length == NAME_START)
         return bind_any_name(socket);
     if (name_find(socket->object.host, &name, &error))

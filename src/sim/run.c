@@ -39,7 +39,9 @@ static int read_number(const char *name, uint64_t *number)
 static int read_list(const char *name, const char **list)
 {
     const char *at = *list = environment(name);
-    while (at && *at) {
+    if (!at)
+        return 0;
+    for (;;) {
         for (int part = 0; part < 2; part++) {
             if (!isdigit((unsigned char)*at))
                 return WEIR_EINVAL;
@@ -49,10 +51,11 @@ static int read_list(const char *name, const char **list)
                 break;
             at++;
         }
-        if (*at && *at++ != ',')
+        if (!*at)
+            return 0;
+        if (*at++ != ',')
             return WEIR_EINVAL;
     }
-    return 0;
 }
 
 static int read_model(const char *name, enum sim_model *model)
@@ -103,6 +106,7 @@ int sim_world_open(struct weir_sim **out, const struct weir_sim_options *options
     world->faults_kept = faults;
     world->steps_max = asked->steps_max ? asked->steps_max : steps_max;
     world->model = model;
+    world->by_hand = asked->by_hand;
     world->thread = os_thread_self();
     world->hash = UINT64_C(0xcbf29ce484222325);
     sim_seed(world, asked->seed ? asked->seed : seed);
@@ -139,7 +143,7 @@ static void take_turn(struct weir_sim *world, struct sim_event *event)
         own->awake = true;
         return;
     }
-    if (own->loop->running) /* somewhere below us: it will look again by itself */
+    if (own->loop->running || world->by_hand) /* it will look again by itself */
         return;
     sim_trace(world, "%s turn", own->host->name);
     own->harvested = false;
@@ -163,7 +167,8 @@ void sim_turn_all(struct weir_sim *world)
 {
     for (struct weir_sim_host *host = world->hosts; host; host = host->next) {
         for (struct sim_loop *own = host->loops; own; own = own->next) {
-            bool    is_below_us = own->own_world || (own->loop->running && !own->waits);
+            bool is_below_us = own->own_world || world->by_hand ||
+                               (own->loop->running && !own->waits);
             int64_t after_ns = is_below_us ? -1 : loop_next_turn(own->loop);
             if (after_ns >= 0)
                 sim_loop_turn(own, after_ns ? (uint64_t)after_ns : sim_time(world, TURN_NS));

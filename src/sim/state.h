@@ -62,6 +62,7 @@ struct weir_sim {
     FILE          *trace;
     bool           trace_own; /* to be closed with the world */
     enum sim_model model;     /* of every loop, or SIM_MODELS: drawn for each */
+    bool           by_hand;   /* a loop is visited by nobody: it has its turns where it waits */
     uint64_t       hash;
     char           broken[256];
     bool           broken_told; /* in the trace, which ends there */

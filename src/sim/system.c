@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* system.c - struct system on top of a simulated world. */
+#include <signal.h>
+
 #include "state.h"
 
 struct weir_sim_host *sim_host_of_loop(const struct weir_loop *loop)
@@ -131,6 +133,10 @@ struct sim_signals {
     uint64_t          mask, pending; /* bit n is signal n + 1 */
 };
 
+/* signal(7), and nptl(7): two are the C library's own. */
+#define BIT(signo) (UINT64_C(1) << ((signo)-1))
+#define UNCATCHABLE (BIT(SIGKILL) | BIT(SIGSTOP) | BIT(32) | BIT(33))
+
 static unsigned signals_events(struct sim_object *object)
 {
     return ((struct sim_signals *)object)->pending ? WEIR_IN : 0;
@@ -161,6 +167,8 @@ static int system_signals_watch(struct weir_loop *loop, int descriptor, uint64_t
 {
     struct weir_sim_host *host = sim_host_of_loop(loop);
     *blocked = 0;
+    if (mask & UNCATCHABLE)
+        return WEIR_EINVAL;
     if (descriptor >= 0) {
         ((struct sim_signals *)sim_descriptor(host, descriptor))->mask = mask;
         return descriptor;

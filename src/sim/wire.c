@@ -374,6 +374,9 @@ int64_t end_receive(struct end *end, struct transfer *transfer)
         }
         packet = next;
     }
+    /* A kernel that comes short has no more; where the fault left some, an edge tells of it. */
+    if (taken == wanted && wanted < transfer->pieces.length && end->received.first)
+        tell_change(end);
     return (int64_t)taken;
 }
 
@@ -411,6 +414,8 @@ void end_leave(struct end *end, bool abort)
     struct connection *connection = end->connection;
     bool               unread = end->received.bytes;
     bool               never = end->listener; /* it was not accepted */
+    if (end->stream)
+        end->name = end->stream->socket.name;
     end->stream = NULL;
     end->left = true;
     if (end->listener)

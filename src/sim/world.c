@@ -220,8 +220,11 @@ void sim_trace(struct weir_sim *world, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line + start, sizeof line - (size_t)start, format, arguments);
     va_end(arguments);
-    for (const char *at = line; *at; at++) /* FNV-1a */
-        world->hash = (world->hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    for (char *at = line; *at; at++) {
+        if ((unsigned char)*at < ' ') /* a step is one line, whatever a name has in it */
+            *at = '?';
+        world->hash = (world->hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3); /* FNV-1a */
+    }
     if (world->trace && !world->broken_told)
         fprintf(world->trace, "%s\n", line);
 }

@@ -190,6 +190,11 @@ void sim_net_finish(struct weir_sim_host *host);
 /* The disk: 1 GiB, with the directories / /data /dev /tmp; a relative name lies in /data. What
  * lasts over a crash, see disk.h. A descriptor, or WEIR_E*. */
 int64_t sim_open(struct weir_sim_host *host, const char *path, unsigned mode);
+/* The name of a unix socket: made, or found. Its inode, or WEIR_E*. */
+int64_t sim_path_bind(struct weir_sim_host *host, const char *path);
+int64_t sim_path_find(struct weir_sim_host *host, const char *path);
+/* 0 or WEIR_E*. */
+int  sim_path_remove(struct weir_sim_host *host, const char *path);
 void sim_disk_crash(struct weir_sim_host *host); /* keeps what was synced, and a part of the rest */
 void sim_disk_finish(struct weir_sim_host *host);
 /* As of struct system; 0 for what is no file of the disk. */
@@ -197,6 +202,8 @@ void sim_alignment(const struct sim_object *object, struct weir_alignment *align
 /* A piece of a copy, as perform of WEIR_OP_COPY: from a file; WEIR_EOPNOTSUPP from anything else,
  * which the core does by reads and writes. */
 int64_t sim_copy(struct copy *copy);
+/* Whether the two are the ends of one pipe, or one and the same. */
+bool sim_pipe_is_one(const struct sim_object *one, const struct sim_object *other);
 /* Standard input (empty), output and error (written through to the real ones) as 0, 1, 2. */
 void sim_console_open(struct weir_sim_host *host);
 

@@ -3,8 +3,6 @@
  * misbehave. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
 #include <net/route.h>
 #include <netinet/in.h>
@@ -13,7 +11,6 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -457,6 +454,16 @@ static void unreachable(struct contract *c)
  * filled it, and the one that waits, are in `sockets`; the number of the waiting one. */
 #define FILLERS 8
 
+/* Of a listener the two counts are how many wait in its queue, and the most that may. */
+static bool queue_is_full(int listener)
+{
+    struct tcp_info info;
+    socklen_t       length = sizeof info;
+    CHECK_EQ(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    CHECK(length > offsetof(struct tcp_info, tcpi_sacked));
+    return info.tcpi_unacked > info.tcpi_sacked;
+}
+
 static int wait_at_full_backlog(struct contract *c, int *listener, struct weir_handle *sockets,
                                 struct weir_op *waiting, struct weir_address *address)
 {
@@ -465,12 +472,15 @@ static int wait_at_full_backlog(struct contract *c, int *listener, struct weir_h
     *address = contract_loopback(port);
     for (int i = 0; i < FILLERS; i++) {
         struct weir_op timer = {0};
+        bool           full = contract_simulated() || queue_is_full(*listener);
         CHECK_EQ(weir_socket(&sockets[i], c->loop, AF_INET, SOCK_STREAM, 0), 0);
         weir_connect(waiting, &sockets[i], address->data.bytes, address->length, 0, contract_done);
         weir_timer(&timer, c->loop, 50 * WEIR_MILLISECOND, 0, contract_done);
         CHECK_EQ(contract_await(c, &timer), 0);
-        if (contract_live(waiting))
+        if (full && contract_live(waiting))
             return i;
+        if (contract_live(waiting)) /* it is only slow */
+            contract_await(c, waiting);
         CHECK_RESULT(waiting, 0);
     }
     contract_fail(__FILE__, __LINE__, "%d connections did not fill a backlog of 0", FILLERS);
@@ -600,24 +610,18 @@ static void v6only(struct contract *c)
 /* From here on the kernel answers this process as one that was built without IPv6. */
 static void take_ipv6_away(void)
 {
-    struct sock_filter rules[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
-    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        SKIP("this kernel has no system call filters");
+    contract_deny_when(SYS_socket, 0, AF_INET6, EAFNOSUPPORT);
 }
 
 static void no_ipv6(struct contract *c)
 {
     static struct weir_handle six, listener, accepted;
     take_ipv6_away();
+    int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+    if (descriptor >= 0) {
+        contract_raw_close(descriptor);
+        SKIP("a filter does not see what the C library asks socketcall(2) for");
+    }
     CHECK_EQ(weir_socket(&six, c->loop, AF_INET6, SOCK_STREAM, 0), WEIR_EAFNOSUPPORT);
     CHECK(memcmp(&six, &zeroed, sizeof zeroed) == 0);
     CHECK_EQ(listen_on_every_ipv6(c, &six, 0), WEIR_EAFNOSUPPORT);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contract.h"
+#include "held_work.h"
 
 #define HOUR (3600 * WEIR_SECOND)
 #define MANY 65536
@@ -38,6 +38,7 @@ static void fill_out(struct contract *c, struct weir_handle *handle)
             moved = weir_try_send(handle, bytes, sizeof bytes, 0);
         while (moved > 0);
         CHECK_EQ(moved, WEIR_EAGAIN);
+        contract_breathe(); /* what is on its way makes room where it arrives */
         weir_run(c->loop, WEIR_NOWAIT);
         moved = weir_try_send(handle, bytes, 1, 0);
     } while (moved > 0);
@@ -521,24 +522,10 @@ static void timer(struct contract *c)
     CHECK_RESULT(&timers[2], 0);
 }
 
-struct held_work {
-    struct weir_op       op;
-    struct contract_gate begun, may_end;
-};
-
-static int64_t wait_at_gate(struct weir_op *op)
-{
-    struct held_work *work = op->user;
-    contract_gate_open(&work->begun);
-    contract_gate_wait(&work->may_end);
-    return 4711;
-}
-
 static void running_worker_op(struct contract *c)
 {
-    struct held_work work = {.op = {0}};
-    work.op.user = &work;
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    struct held_work work;
+    held_work_start(&work, c->loop);
     weir_run(c->loop, WEIR_NOWAIT);
     contract_gate_wait(&work.begun);
     CHECK_EQ(weir_cancel(&work.op), WEIR_EBUSY);
@@ -546,7 +533,7 @@ static void running_worker_op(struct contract *c)
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
     CHECK(!weir_ended(&work.op));
     contract_gate_open(&work.may_end);
-    CHECK_EQ(contract_await(c, &work.op), 4711);
+    CHECK_EQ(contract_await(c, &work.op), HELD_WORK_RESULT);
 }
 
 static int64_t never_called(struct weir_op *op)
@@ -557,14 +544,13 @@ static int64_t never_called(struct weir_op *op)
 
 static void queued_worker_op(struct contract *c)
 {
-    struct held_work    work = {.op = {0}};
+    struct held_work    work;
     int                 called = 0;
     struct weir_op      queued = {.user = &called};
     struct weir_options one_worker = {.work_workers = 1};
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &one_worker), 0);
-    work.op.user = &work;
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    held_work_start(&work, c->loop);
     weir_run(c->loop, WEIR_NOWAIT);
     contract_gate_wait(&work.begun);
     weir_work(&queued, c->loop, never_called, 0, contract_done);
@@ -573,7 +559,7 @@ static void queued_worker_op(struct contract *c)
     contract_gate_open(&work.may_end);
     contract_run(c);
     CHECK_EQ(called, 0);
-    CHECK_RESULT(&work.op, 4711);
+    CHECK_RESULT(&work.op, HELD_WORK_RESULT);
 }
 
 /* A cancelled send that moved bytes tells how many, and those arrive. */

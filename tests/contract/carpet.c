@@ -187,8 +187,10 @@ static void resets_in_a_storm(struct contract *c, uint64_t seed)
     contract_thread_start(&peer, throw_resets, &seed);
     CHECK_EQ(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
     signals_begin(&storm);
+    /* When the last connection ends while every guest has one, no accept is left pending. */
     while (!carpet.over || carpet.closed < carpet.accepted)
-        CHECK_EQ(weir_run(c->loop, WEIR_ONCE), 1);
+        CHECK(weir_run(c->loop, WEIR_ONCE) == 1 ||
+              (carpet.over && carpet.closed == carpet.accepted));
     contract_thread_join(&peer);
     contract_raw_close(carpet.last);
     check_unharmed(c);

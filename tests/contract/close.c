@@ -296,7 +296,8 @@ static void close_now_after_close(struct contract *c)
     contract_run(c);
     CHECK_EQ(contract_closed_count(&a), 1);
     CHECK_EQ(contract_closed_count(&b), 1);
-    CHECK_RESULT(&recv, WEIR_ECANCELED);
+    if (recv.result) /* a was closed first: the end of the stream may have come before the cancel */
+        CHECK_RESULT(&recv, WEIR_ECANCELED);
 }
 
 struct both_ways {

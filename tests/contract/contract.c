@@ -8,10 +8,12 @@
 
 #include "host.h"
 #include "ledger.h"
+#include "simulated.h"
 #include "torture.h"
 
 #define EXIT_SKIPPED 77
 #define CLOSE_TIMEOUT (20 * WEIR_SECOND)
+#define LIMIT_OF_HANGS_S 5 /* of a case that is known to hang */
 
 /* The case that this process runs; for what has no contract at hand. */
 static struct contract running;
@@ -265,12 +267,16 @@ static void run_books(void *argument, const char *directory)
     ledger_begin();
     held_before[harnesses++] = host_holdings();
     torture_begin(check_books_given_up, job->limit_s);
+    if (!strcmp(running.engine, "sim"))
+        simulated_begin(&running);
     harness_open(&running, flags); /* cases that open loops of their own torture that */
     torture_arm();
     job->wanted->run(&running);
     torture_check();
     close_loop(&running, flags);
     contract_fd_release(&running);
+    if (simulated())
+        simulated_end();
     check_books(NULL);
     ledger_end();
     host_report("ok");
@@ -300,21 +306,57 @@ static bool matches(const char *pattern, const char *text)
            !strcmp(star + 1, text + length - after);
 }
 
-/* Whether tests/skips.txt has a row "topic.case engine reason" for it; the engine may be * for all,
- * or ? for all where the machine decides. */
-static bool skip_is_declared(const struct contract *c, const char *reason)
+#define REASON_ROOM 800
+
+/* Whether a row's engine is this one: * stands for all, ? for all where the machine decides. */
+static bool is_on(const char *engine, const char *ours)
+{
+    return !strcmp(engine, ours) || !strcmp(engine, "*") || !strcmp(engine, "?");
+}
+
+/* Whether tests/skips.txt has a row "topic.case engine reason" for it. An empty reason is filled
+ * in, by a row of this very engine. */
+static bool skip_is_declared(const struct contract *c, char *reason)
 {
     const char *path = getenv("CONTRACT_SKIPS");
     FILE       *file = fopen(path ? path : CONTRACT_SKIPS_PATH, "r");
-    char        line[1000], name[200], wanted[200], engine[100], why[800];
+    char        line[1000], name[200], wanted[200], engine[100], why[REASON_ROOM];
     bool        found = false;
     if (!file)
         return false;
     snprintf(name, sizeof name, "%s.%s", c->topic, c->name);
-    while (!found && fgets(line, sizeof line, file))
-        found = sscanf(line, "%199s %99s %799[^\n]", wanted, engine, why) == 3 &&
-                matches(wanted, name) && !strcmp(why, reason) &&
-                (!strcmp(engine, c->engine) || !strcmp(engine, "*") || !strcmp(engine, "?"));
+    while (!found && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%199s %99s %799[^\r\n]", wanted, engine, why) != 3)
+            continue;
+        found = matches(wanted, name) &&
+                (reason[0] ? is_on(engine, c->engine) && !strcmp(why, reason)
+                           : !strcmp(engine, c->engine));
+    }
+    if (found && !reason[0])
+        snprintf(reason, REASON_ROOM, "%s", why);
+    fclose(file);
+    return found;
+}
+
+/* In builds for an emulator of another processor, which makes the system calls itself: how the case
+ * has to end there, and why. */
+struct emulated {
+    char words[200], reason[600];
+};
+
+/* Whether tests/emulated.txt has a row "topic.case engine "words" reason" for it. A simulated world
+ * makes no system calls. */
+static bool is_emulated(const char *name, const char *engine, struct emulated *row)
+{
+    FILE *file = CONTRACT_EMULATED_PATH[0] ? fopen(CONTRACT_EMULATED_PATH, "r") : NULL;
+    char  line[1000], wanted[200], on[100];
+    bool  found = false;
+    if (!file)
+        return false;
+    while (!found && strcmp(engine, "sim") != 0 && fgets(line, sizeof line, file))
+        found = sscanf(line, "%199s %99s \"%199[^\"]\" %599[^\n]", wanted, on, row->words,
+                       row->reason) == 4 &&
+                matches(wanted, name) && is_on(on, engine);
     fclose(file);
     return found;
 }
@@ -327,41 +369,72 @@ struct sum {
 static const char no_valgrind[] =
     "skip Valgrind takes wrong calls for mistakes and has its own limits";
 
+/* Counts and prints how a case ended; `row` as is_emulated() found it, or NULL. */
+static void tell_verdict(const struct contract *c, char *verdict, const struct emulated *row,
+                         struct sum *sum)
+{
+    bool passed = !strcmp(verdict, "ok"), skipped = !strncmp(verdict, "skip ", 5);
+    if (row && !passed && strstr(verdict, row->words)) {
+        sum->skipped++;
+        printf("skip %s: %s\n", c->name, row->reason);
+    } else if (row && passed) {
+        sum->failed++;
+        printf("FAIL %s: passes, against its row in emulated.txt\n", c->name);
+    } else if (passed) {
+        sum->passed++;
+        printf("ok   %s\n", c->name);
+    } else if (skipped) {
+        bool declared = host_excuses(verdict + 5) || skip_is_declared(c, verdict + 5);
+        sum->skipped += declared;
+        sum->failed += !declared;
+        printf(declared ? "skip %s: %s\n" : "FAIL %s: skipped, but not in skips.txt: %s\n", c->name,
+               verdict + 5);
+    } else {
+        sum->failed++;
+        printf("FAIL %s: %s\n", c->name, verdict + strlen("FAIL "));
+    }
+    fflush(stdout);
+}
+
 static void run_one(struct contract *c, const struct contract_case *wanted,
                     const struct torture_point *torture, struct sum *sum)
 {
     struct host_outcome outcome;
-    const char         *name = wanted->name;
+    struct emulated     row;
+    char                by_table[sizeof outcome.verdict] = "skip ", name[200];
     bool                valgrind = contract_sanitized("valgrind");
-    bool                slow = contract_sanitized("thread") || valgrind;
-    unsigned            limit_s = HOST_LIMIT_S * (slow ? 3 : 1);
+    bool     slow = contract_sanitized("thread") || valgrind || CONTRACT_EMULATED_PATH[0];
+    unsigned limit_s = HOST_LIMIT_S * (slow ? 3 : 1);
     if (wanted->flags & CONTRACT_SLOW)
         limit_s *= 4;
-    c->name = name;
+    c->name = wanted->name;
     if (torture) {
         bool well = torture_case(c, wanted, limit_s, torture);
         sum->passed += well;
         sum->failed += !well;
         return;
     }
+    snprintf(name, sizeof name, "%s.%s", c->topic, c->name);
+    bool emulated = is_emulated(name, c->engine, &row);
+    if (emulated && strstr(row.words, "not done within"))
+        limit_s = LIMIT_OF_HANGS_S;
     if (valgrind && (wanted->flags & CONTRACT_NO_VALGRIND))
         memcpy(outcome.verdict, no_valgrind, sizeof no_valgrind);
+    else if (host_skips_by_table() && skip_is_declared(c, by_table + strlen("skip ")))
+        memcpy(outcome.verdict, by_table, sizeof by_table);
     else
         harness_run(&outcome, c, wanted, limit_s);
-    if (!strcmp(outcome.verdict, "ok")) {
-        sum->passed++;
-        printf("ok   %s\n", name);
-    } else if (!strncmp(outcome.verdict, "skip ", 5)) {
-        bool declared = skip_is_declared(c, outcome.verdict + 5);
-        sum->skipped += declared;
-        sum->failed += !declared;
-        printf(declared ? "skip %s: %s\n" : "FAIL %s: skipped, but not in skips.txt: %s\n", name,
-               outcome.verdict + 5);
-    } else {
-        sum->failed++;
-        printf("FAIL %s: %s\n", name, outcome.verdict + strlen("FAIL "));
-    }
-    fflush(stdout);
+    tell_verdict(c, outcome.verdict, emulated ? &row : NULL, sum);
+}
+
+/* An engine that an emulator is not known to lack has to run there. */
+static int tell_refusal(const char *engine, const char *refusal)
+{
+    struct emulated row;
+    bool            known = !CONTRACT_EMULATED_PATH[0] ||
+                 (is_emulated("every_case", engine, &row) && strstr(refusal, row.words));
+    printf("%s every case: %s cannot run here: %s\n", known ? "skip" : "FAIL", engine, refusal);
+    return known ? EXIT_SKIPPED : 1;
 }
 
 static void print_refusal(void *argument)
@@ -399,10 +472,15 @@ static bool read_arguments(int count, char **words, struct arguments *a)
     return true;
 }
 
+/* Programs may end in .exe, and their folders in the other slash. */
 static const char *topic_of(const char *program)
 {
-    const char *name = base_name(program);
-    return !strncmp(name, "contract-", 9) ? name + 9 : name;
+    static char topic[100];
+    const char *name = base_name(program), *slash = strrchr(name, '\\');
+    name = slash ? slash + 1 : name;
+    name += !strncmp(name, "contract-", 9) ? 9 : 0;
+    snprintf(topic, sizeof topic, "%.*s", (int)strcspn(name, "."), name);
+    return topic;
 }
 
 int main(int count, char **words)
@@ -423,14 +501,12 @@ int main(int count, char **words)
     /* Asked in a process of its own, so that the cases start from one that never used weir. */
     char refusal[200];
     host_fork(print_refusal, (void *)(uintptr_t)a.engine, refusal, sizeof refusal);
-    if (refusal[0]) {
-        printf("skip every case: %s cannot run here: %s\n", a.engine, refusal);
-        return EXIT_SKIPPED;
-    }
+    if (refusal[0])
+        return tell_refusal(a.engine, refusal);
     struct contract c = {.engine = a.engine, .topic = topic_of(words[0])};
     bool            found = false;
     for (const struct contract_case *at = contract_cases; at->name; at++) {
-        if (a.name && strcmp(a.name, at->name) != 0)
+        if (a.name && !matches(a.name, at->name))
             continue;
         found = true;
         run_one(&c, at, a.tortures ? &a.torture : NULL, &sum);

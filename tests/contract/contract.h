@@ -74,7 +74,17 @@ extern const struct contract_case contract_cases[];
 /* Leaves the case. It must be a row of tests/skips.txt, with this very reason. */
 #define SKIP(reason) contract_skip(__FILE__, __LINE__, (reason))
 
-#if defined(__GNUC__)
+/* The same, where the case runs in a simulated world, which has no such thing: "a simulated world
+ * has no <what>". Calls of the system that a case makes itself say so by themselves. */
+void contract_needs(const char *what);
+bool contract_simulated(void);
+
+/* While it is on, calls go to the system though the case is in a world, as the harness's own do. */
+void contract_aside(bool on);
+
+#if defined(__MINGW32__) /* with its own of C11 */
+#define CONTRACT_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#elif defined(__GNUC__)
 #define CONTRACT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define CONTRACT_PRINTF(text, first)

@@ -252,6 +252,7 @@ static void devices_and_generated_files(struct contract *c)
     struct weir_op            op = {0};
     char                      data[4096], expected[4096];
     weir_open(&op, c->loop, &version, "/proc/version", WEIR_OPEN_READ, 0, contract_done);
+    contract_needs("generated files");
     CHECK_EQ(contract_await(c, &op), 0);
     weir_open(&op, c->loop, &zero, "/dev/zero", WEIR_OPEN_READ, 0, contract_done);
     CHECK_EQ(contract_await(c, &op), 0);

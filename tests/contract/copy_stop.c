@@ -173,6 +173,7 @@ static void own_parts_are_not_counted(struct contract *c)
     struct weir_stats before, now;
     char              text[4096] = "", byte;
     uint64_t          calls = 0;
+    contract_needs("memory of a kernel's own");
     end_open(c, &source, END_TCP, true);
     end_open(c, &target, END_TCP, false);
     for (int lap = 0; lap < 20; lap++) {

@@ -335,6 +335,7 @@ static void unix_name(struct contract *c, struct weir_address *address, bool is_
 /* By a path, by an abstract name, and without one, which nobody can answer to. */
 static void unix_names(struct contract *c)
 {
+    contract_needs("pairs of sockets without names");
     for (int is_abstract = 0; is_abstract < 2; is_abstract++) {
         struct weir_handle  handles[2] = {{0}};
         struct weir_address at[2];

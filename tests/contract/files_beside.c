@@ -114,6 +114,7 @@ static void real_time_signals_beside_file_ops(struct contract *c)
     struct weir_handle file = {0};
     struct weir_op     await = {0};
     int                told = 0, sent = 0, number = SIGRTMIN + 1;
+    contract_needs("signal mask");
     CHECK_EQ(sigaction(number, &mine, NULL), 0); /* before the loop: it can be seen to be in use */
     CHECK_EQ(contract_open(c, &c->loop, NULL), 0);
     open_file(c, &file, contract_temp_file(c));

@@ -10,36 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contract.h"
+#include "files_await.h"
 #include "own_mounts.h"
 
 /* A limit of the machine; the same words stand in skips.txt. */
 #define NO_DIRECT "no file system here takes WEIR_OPEN_DIRECT"
-
-static const unsigned new_file = WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE;
-
-static void open_file(struct contract *c, struct weir_handle *file, const char *path, unsigned mode)
-{
-    struct weir_op op = {0};
-    weir_open(&op, c->loop, file, path, mode, 0, contract_done);
-    CHECK_EQ(contract_await(c, &op), 0);
-}
-
-static int64_t read_at(struct contract *c, struct weir_handle *file, void *data, size_t length,
-                       uint64_t offset)
-{
-    struct weir_op op = {0};
-    weir_read(&op, file, data, length, offset, 0, contract_done);
-    return contract_await(c, &op);
-}
-
-static int64_t write_at(struct contract *c, struct weir_handle *file, const void *data,
-                        size_t length, uint64_t offset)
-{
-    struct weir_op op = {0};
-    weir_write(&op, file, data, length, offset, 0, contract_done);
-    return contract_await(c, &op);
-}
 
 static int64_t truncate_to(struct contract *c, struct weir_handle *file, uint64_t length)
 {
@@ -285,6 +260,7 @@ static void changes_are_served_as_promised(struct contract *c)
 {
     static struct weir_handle file;
     struct weir_op            ops[3] = {{0}};
+    contract_needs("mechanism that is always the same");
     open_file(c, &file, contract_temp_file(c), new_file);
     weir_truncate(&ops[0], &file, 1000, 0, contract_done);
     weir_preallocate(&ops[1], &file, 0, 1000, 0, contract_done);
@@ -349,6 +325,7 @@ static void alignment_of_every_kind(struct contract *c)
 {
     static struct weir_handle file, process, reader, writer, a, b, never;
     struct weir_alignment     alignment = {7, 7};
+    contract_needs("generated files");
     CHECK_EQ(weir_direct_alignment(&never, &alignment), WEIR_EBADF);
     CHECK_EQ(alignment.memory, 0);
     contract_pipe_pair(c, &reader, &writer);

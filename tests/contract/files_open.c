@@ -428,6 +428,7 @@ static void bad_memory_is_efault(struct contract *c)
     static struct weir_handle file;
     void *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char  data[8];
+    contract_needs("kernel that looks at addresses");
     CHECK(forbidden != MAP_FAILED);
     CHECK_EQ(open_now(c, &file, make_file(c, "kept"), WEIR_OPEN_READ | WEIR_OPEN_WRITE), 0);
     CHECK_EQ(read_now(c, &file, forbidden, 4), WEIR_EFAULT);

@@ -206,27 +206,50 @@ static int64_t return_7(struct weir_op *op)
     return 7;
 }
 
+#define FILES 3
+
+/* io_uring's kernel lets one worker at a time write to all files whose inodes have the same one of
+ * its 64 hash values: a file may have the frozen one's, hardly all of them. */
+static void files_go_on(struct contract *c)
+{
+    struct weir_handle files[FILES] = {0};
+    struct weir_op     ops[FILES] = {0};
+    bool               may_wait = !strcmp(c->engine, "io_uring");
+    for (int i = 0; i < FILES; i++)
+        weir_open(&ops[i], c->loop, &files[i], contract_temp_file(c),
+                  WEIR_OPEN_WRITE | WEIR_OPEN_CREATE, 0, contract_done);
+    for (int i = 0; i < FILES; i++) {
+        CHECK_EQ(contract_await(c, &ops[i]), 0);
+        weir_write(&ops[i], &files[i], "x", 1, 0, 0, contract_done);
+    }
+    for (int written = 0; written < (may_wait ? 1 : FILES);) {
+        CHECK(weir_run(c->loop, WEIR_ONCE) >= 0);
+        written = 0;
+        for (int i = 0; i < FILES; i++)
+            written += weir_ended(&ops[i]);
+    }
+    for (int i = 0; i < FILES; i++) {
+        contract_close(c, &files[i]);
+        CHECK(ops[i].result == 1 || (may_wait && ops[i].result == WEIR_ECANCELED));
+    }
+}
+
 static void others_go_on(struct contract *c)
 {
-    struct weir_handle a = {0}, b = {0}, file = {0};
-    struct weir_op     recv = {0}, send = {0}, timer = {0}, work = {0}, file_op = {0};
+    struct weir_handle a = {0}, b = {0};
+    struct weir_op     recv = {0}, send = {0}, timer = {0}, work = {0};
     char               byte;
     contract_unix_pair(c, &a, &b);
     weir_recv(&recv, &a, &byte, 1, 0, contract_done);
     weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
     weir_work(&work, c->loop, return_7, 0, contract_done);
-    weir_open(&file_op, c->loop, &file, contract_temp_file(c), WEIR_OPEN_WRITE | WEIR_OPEN_CREATE,
-              0, contract_done);
     CHECK_EQ(contract_await(c, &timer), 0);
     CHECK_EQ(contract_await(c, &work), 7);
     weir_send(&send, &b, "x", 1, 0, contract_done);
     CHECK_EQ(contract_await(c, &recv), 1);
-    CHECK_EQ(contract_await(c, &file_op), 0);
-    weir_write(&file_op, &file, "x", 1, 0, 0, contract_done);
-    CHECK_EQ(contract_await(c, &file_op), 1);
+    files_go_on(c);
     contract_close(c, &a);
     contract_close(c, &b);
-    contract_close(c, &file);
 }
 
 /* Neither a cancel nor a close lets go of what somebody still copies to. */

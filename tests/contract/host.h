@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* host.h - what the harness needs of the system under it: processes, pages, descriptors, threads.
- * posix_host.c has it for POSIX systems with /proc. */
+ * posix_host.c has it for POSIX systems, linux_host.c and darwin/host.c what each tells in a way of
+ * its own. */
 #ifndef CONTRACT_HOST_H
 #define CONTRACT_HOST_H
 
@@ -21,6 +22,10 @@ void host_prepare(void);
  * most limit_s seconds: after that host_time_up() runs in it, and a moment later it is killed. */
 void host_run(struct host_outcome *outcome, void (*call)(void *argument, const char *directory),
               void *argument, unsigned limit_s);
+
+/* Whether cases that tests/skips.txt names for this very engine are not begun: where they would
+ * hang, or end otherwise for a reason that the case cannot see. */
+bool host_skips_by_table(void);
 
 /* In that process, or one that it forked: tells the verdict, and ends with host_leave(). Any
  * thread. */
@@ -43,6 +48,33 @@ void harness_time_up(unsigned limit_s);
 void harness_open(struct contract *c, unsigned flags);
 void harness_run(struct host_outcome *outcome, const struct contract *c,
                  const struct contract_case *wanted, unsigned limit_s);
+
+/* ---- Of one system: linux_host.c, darwin/host.c ---------------------------------------------- */
+
+struct host_descriptor {
+    int  number;
+    char target[64]; /* what it is */
+};
+
+/* How many descriptors are open; the first `room` of them. */
+int host_descriptors(struct host_descriptor *found, int room);
+
+/* Waits until threads that a sanitizer starts by itself are there. */
+void host_settle_threads(void);
+
+/* Joins a thread (pthread_t) within a second: an errno, ETIMEDOUT when it has not ended. */
+int host_join(const void *thread, void **result);
+
+/* The calling process is killed with the one that forked it, where the system can. */
+void host_dies_with_parent(void);
+
+/* Whether a leak checker, if there is one, finds memory that nobody holds. */
+bool host_leaks(void);
+
+/* Whether a skip for this reason needs no row in tests/skips.txt. */
+bool host_excuses(const char *reason);
+
+/* ---- Of all ---------------------------------------------------------------------------------- */
 
 /* What the process holds: descriptors with what they are, threads, children, the signal mask. */
 struct host_holdings;

@@ -146,6 +146,7 @@ static void closed_below_weir_stops_nobody(struct contract *c)
     struct weir_stats  before, after;
     char               lost_byte, byte = 0;
     int                first[2], second[2];
+    contract_needs("others who close what is weir's");
     contract_unix_pair(c, &a, &b);
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, first), 0);
     CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, second), 0);

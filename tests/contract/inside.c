@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* inside.c - seeing inside, and options: engines, counts, dump, log, hooks, allocator, version. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "contract.h"
 
@@ -117,6 +119,7 @@ static void query_tells_how_ops_are_served(struct contract *c)
     struct weir_handle a = {0}, b = {0};
     struct weir_op     recv = {0}, work = {0};
     char               byte;
+    contract_needs("mechanism that is always the same");
     for (int op = 0; op < WEIR_OP_KINDS; op++)
         for (int kind = 0; kind < WEIR_HANDLE_KINDS; kind++) {
             int support = weir_query(c->engine, (enum weir_op_kind)op, (enum weir_handle_kind)kind);
@@ -132,7 +135,7 @@ static void query_tells_how_ops_are_served(struct contract *c)
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
     CHECK_EQ(weir_try_send(&a, "x", 1, 0), 1);
     CHECK_EQ(contract_await(c, &recv), 1);
-    bool completes = !strcmp(c->engine, "io_uring");
+    bool completes = !strcmp(c->engine, "io_uring") || !strcmp(c->engine, "iocp");
     CHECK_EQ(recv.served, offloads    ? WEIR_SERVED_WORKER
                           : completes ? WEIR_SERVED_KERNEL
                                       : WEIR_SERVED_READY);
@@ -516,50 +519,6 @@ static void run_without_memory(struct contract *c)
     CHECK(nth > 1);
 }
 
-/* The calls beside the ops. Where there is no pool and no group, none is looked at. */
-static void absent_calls_say_so(struct weir_handle *handle, const struct weir_op *op)
-{
-    struct weir_buf         buffer = {0};
-    struct weir_pool_counts counts, zeroed = {0};
-    struct weir_address     any = contract_loopback(0);
-    memset(&counts, 0xa5, sizeof counts);
-    CHECK_EQ(weir_pool_close(NULL), WEIR_ENOTSUP);
-    CHECK_EQ(weir_pool_take(NULL, &buffer), WEIR_ENOTSUP);
-    CHECK_EQ(weir_pool_give(NULL, &buffer), WEIR_ENOTSUP);
-    CHECK_EQ(weir_handle_quota(handle, 1), WEIR_ENOTSUP);
-    weir_pool_stats(NULL, &counts);
-    CHECK(memcmp(&counts, &zeroed, sizeof counts) == 0);
-    CHECK_EQ(weir_pooled(op, &buffer, 1), 0);
-    CHECK_EQ(weir_group_listen(NULL, any.data.bytes, any.length, 1, 0, NULL, NULL), WEIR_ENOTSUP);
-    CHECK_EQ(weir_group_size(NULL), 0);
-    CHECK(weir_group_loop(NULL, 0) == NULL);
-    CHECK_EQ(weir_group_close(NULL, 0), WEIR_ENOTSUP);
-}
-
-/* What this version does not have ends like everything else: once, in done(), and says so. */
-static void absent_pools_and_groups_say_so(struct contract *c)
-{
-    struct weir_handle        a = {0}, b = {0};
-    struct weir_op            ops[3] = {{0}};
-    struct weir_pool_options  pool_options = {.count = 1};
-    struct weir_pool         *pool = NULL;
-    struct weir_group_options group_options = {.loops = 1};
-    struct weir_group        *group = NULL;
-    struct weir_msg           message = {0};
-    contract_unix_pair(c, &a, &b);
-    CHECK_EQ(weir_pool_open(&pool, c->loop, &pool_options), WEIR_ENOTSUP);
-    CHECK_EQ(weir_group_open(&group, &group_options), WEIR_ENOTSUP);
-    weir_recv_pooled(&ops[0], &a, pool, 0, contract_done);
-    weir_recv_msg_pooled(&ops[1], &a, pool, &message, 0, contract_done);
-    weir_move(&ops[2], &a, c->loop, 0, contract_done);
-    contract_run(c);
-    for (int i = 0; i < 3; i++)
-        CHECK_RESULT(&ops[i], WEIR_ENOTSUP);
-    absent_calls_say_so(&a, &ops[0]);
-    contract_close(c, &a);
-    contract_close(c, &b);
-}
-
 static void version_is_told(struct contract *c)
 {
     char text[32];
@@ -603,6 +562,7 @@ static void file_workers_are_bounded(struct contract *c)
     struct weir_op      ops[16] = {{0}};
     struct weir_stat    stat[16];
     struct weir_stats   stats, before;
+    contract_needs("threads of its own");
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
     contract_unix_pair(c, &a, &b);
@@ -629,6 +589,62 @@ static bool uses(struct weir_loop *loop, const char *name)
     return false;
 }
 
+static char last_sentence[256];
+
+static void keep_sentence(void *user, enum weir_log_level level, const char *sentence)
+{
+    (void)user, (void)level;
+    snprintf(last_sentence, sizeof last_sentence, "%s", sentence);
+}
+
+/* A wait that polls devices delivers as any other; where it cannot be had, that is said, and the
+ * loop works all the same. */
+static void busy_poll_is_had_or_told(struct contract *c)
+{
+    struct weir_options options = {.busy_poll_us = 20, .log = keep_sentence};
+    bool                known = false;
+    for (int denied = 0; denied < 2; denied++) {
+        struct weir_handle  a = {0}, b = {0};
+        struct weir_op      ops[2] = {{0}};
+        struct weir_feature features[32];
+        char                byte;
+        last_sentence[0] = 0;
+        if (denied) /* IORING_REGISTER_NAPI */
+            contract_deny_when(SYS_io_uring_register, 1, 27, EINVAL);
+        CHECK_EQ(contract_open(c, &c->loop, &options), 0);
+        int count = weir_loop_features(c->loop, features, 32);
+        for (int i = 0; i < count; i++) {
+            if (strcmp(features[i].name, "NAPI") != 0)
+                continue;
+            known = true;
+            CHECK(!(denied && features[i].used));
+            CHECK_EQ(!features[i].used, strstr(features[i].reason, "refused") != NULL);
+            CHECK_EQ(!features[i].used, strstr(last_sentence, "busy_poll_us") != NULL);
+        }
+        CHECK(known || !last_sentence[0]);
+        contract_tcp_pair(c, &a, &b);
+        weir_recv(&ops[0], &a, &byte, 1, 0, contract_done);
+        weir_send(&ops[1], &b, "x", 1, 0, contract_done);
+        contract_run(c);
+        CHECK_RESULT(&ops[0], 1);
+        contract_close(c, &a);
+        contract_close(c, &b);
+        contract_loop_close(c, c->loop);
+        c->loop = NULL;
+    }
+}
+
+/* Whether that is why. */
+static bool reason_tells(struct weir_loop *loop, const char *name, const char *word)
+{
+    struct weir_feature features[32];
+    int                 count = weir_loop_features(loop, features, 32);
+    for (int i = 0; i < count; i++)
+        if (strcmp(features[i].name, name) == 0)
+            return strstr(features[i].reason, word);
+    return false;
+}
+
 static void feature_that_is_off_is_not_used(struct contract *c)
 {
     struct weir_options options = {.features_off = WEIR_WITHOUT_DEFER_TASKRUN};
@@ -639,6 +655,7 @@ static void feature_that_is_off_is_not_used(struct contract *c)
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
     CHECK(!uses(c->loop, "DEFER_TASKRUN"));
     CHECK_EQ(uses(c->loop, "COOP_TASKRUN"), used);
+    CHECK(!used || reason_tells(c->loop, "DEFER_TASKRUN", "features_off"));
     weir_timer(&timer, c->loop, WEIR_MILLISECOND, 0, contract_done);
     contract_run(c);
     CHECK_RESULT(&timer, 0);
@@ -649,6 +666,8 @@ const struct contract_case contract_cases[] = {
     {"no_loop_is_closed_already", no_loop_is_closed_already, 0},
     {"file_workers_are_bounded", file_workers_are_bounded, 0},
     {"feature_that_is_off_is_not_used", feature_that_is_off_is_not_used, 0},
+    /* The loops are opened with options. */
+    {"busy_poll_is_had_or_told", busy_poll_is_had_or_told, CONTRACT_OWN_LOOP},
     {"engine_list_tells_every_mechanism", engine_list_tells_every_mechanism, 0},
     {"engine_list_respects_its_room", engine_list_respects_its_room, 0},
     {"loop_tells_its_engine", loop_tells_its_engine, 0},
@@ -667,7 +686,6 @@ const struct contract_case contract_cases[] = {
     {"open_without_memory", open_without_memory, 0},
     {"open_without_descriptors", open_without_descriptors, 0},
     {"run_without_memory", run_without_memory, 0},
-    {"absent_pools_and_groups_say_so", absent_pools_and_groups_say_so, 0},
     {"version_is_told", version_is_told, 0},
     {0},
 };

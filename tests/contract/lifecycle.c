@@ -227,7 +227,7 @@ static void no_callback_from_submit(struct contract *c)
 {
     struct weir_handle a = {0}, b = {0}, reader = {0}, writer = {0};
     struct weir_op     ops[8] = {{0}};
-    char               bytes[8];
+    char               bytes[8], others[4];
     contract_tcp_pair(c, &a, &b);
     contract_pipe_pair(c, &reader, &writer);
     weir_nop(&ops[0], c->loop, 0, contract_done);
@@ -239,7 +239,7 @@ static void no_callback_from_submit(struct contract *c)
     CHECK_EQ(contract_await(c, &ops[2]), 8);
     CHECK_EQ(contract_await(c, &ops[3]), 4);
     weir_recv(&ops[5], &b, bytes, sizeof bytes, 0, contract_done);
-    weir_read(&ops[6], &reader, bytes, 4, WEIR_STREAM, 0, contract_done);
+    weir_read(&ops[6], &reader, others, 4, WEIR_STREAM, 0, contract_done);
     CHECK_EQ(contract_told(&ops[5]) + contract_told(&ops[6]), 0);
     CHECK_EQ(contract_await(c, &ops[5]), 8);
     CHECK_EQ(contract_await(c, &ops[6]), 4);

@@ -2,7 +2,7 @@
 /* loop_close.c - the end of a loop, and callers that break its rules. */
 #include <errno.h>
 
-#include "contract.h"
+#include "held_work.h"
 
 #define HOUR (3600 * WEIR_SECOND)
 
@@ -52,6 +52,7 @@ static void run_from_foreign(struct contract *c)
 
 static void submit_from_wrong_thread_aborts_with_a_sentence(struct contract *c)
 {
+    contract_needs("threads of its own");
     contract_expect_abort(c, submit_foreign, "weir: nop");
     contract_expect_abort(c, submit_foreign, "thread");
     contract_expect_abort(c, run_from_foreign, "thread");
@@ -200,6 +201,46 @@ static void op_started_while_closing_ends_cancelled(struct contract *c)
     contract_raw_close(peer);
 }
 
+struct restarted {
+    struct contract *c;
+    struct weir_op   timer;
+    int              cancelled;
+    bool             enough;
+};
+
+static void start_again_until_enough(struct weir_op *op)
+{
+    struct restarted *r = op->user;
+    CHECK_RESULT(op, WEIR_ECANCELED);
+    r->cancelled++;
+    if (!r->enough)
+        weir_timer(op, r->c->loop, HOUR, 0, start_again_until_enough);
+}
+
+/* No worker is involved: what starts itself again each time it is cancelled leaves nothing to wait
+ * for, and no end. */
+static void callbacks_that_start_again_are_busy(struct contract *c)
+{
+    static const uint64_t timeouts[] = {0, 5 * WEIR_MILLISECOND};
+    struct restarted      r = {.c = c};
+    r.timer.user = &r;
+    weir_timer(&r.timer, c->loop, HOUR, 0, start_again_until_enough);
+    for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {
+        int      before = r.cancelled;
+        uint64_t began_ns = weir_now(c->loop);
+        CHECK_EQ(weir_loop_close(c->loop, timeouts[i]), WEIR_EBUSY);
+        CHECK(weir_now(c->loop) - began_ns >= timeouts[i]);
+        CHECK(r.cancelled > before);
+        CHECK(!weir_ended(&r.timer));
+    }
+    r.enough = true;
+    int before = r.cancelled;
+    CHECK_EQ(weir_loop_close(c->loop, 5 * WEIR_SECOND), 0);
+    c->loop = NULL;
+    CHECK_EQ(r.cancelled, before + 1);
+    CHECK_RESULT(&r.timer, WEIR_ECANCELED);
+}
+
 /* A handle that was closing before stands in the way of none that is still open. */
 static void destroy_with_a_closing_handle_closes_the_others(struct contract *c)
 {
@@ -215,25 +256,11 @@ static void destroy_with_a_closing_handle_closes_the_others(struct contract *c)
     CHECK_EQ(weir_handle_kind(&fourth), WEIR_HANDLE_NONE);
 }
 
-struct held_work {
-    struct weir_op       op;
-    struct contract_gate begun, may_end;
-};
-
-static int64_t wait_at_gate(struct weir_op *op)
-{
-    struct held_work *work = op->user;
-    contract_gate_open(&work->begun);
-    contract_gate_wait(&work->may_end);
-    return 4711;
-}
-
 static void close_timeout_is_busy_and_retryable(struct contract *c)
 {
-    struct held_work work = {.op = {0}};
+    struct held_work work;
     struct weir_op   timer = {0}, late = {0};
-    work.op.user = &work;
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    held_work_start(&work, c->loop);
     weir_timer(&timer, c->loop, HOUR, 0, contract_done);
     weir_run(c->loop, WEIR_NOWAIT);
     contract_gate_wait(&work.begun);
@@ -246,7 +273,7 @@ static void close_timeout_is_busy_and_retryable(struct contract *c)
     contract_gate_open(&work.may_end);
     contract_loop_close(c, c->loop);
     c->loop = NULL;
-    CHECK_RESULT(&work.op, 4711);
+    CHECK_RESULT(&work.op, HELD_WORK_RESULT);
     CHECK_RESULT(&late, WEIR_ECANCELED);
 }
 
@@ -254,11 +281,11 @@ static void close_timeout_is_busy_and_retryable(struct contract *c)
  * and again. When it gives up, they go to the outer loop again. */
 static void embedded_loop_sleeps_while_it_closes(struct contract *c)
 {
-    struct held_work  work = {.op = {.user = &work}};
+    struct held_work  work;
     struct weir_stats before, after;
     weir_os_handle    fd = weir_loop_fd(c->loop);
     CHECK(fd >= 0 || fd == WEIR_ENOTSUP); /* one that has none is closed as any other */
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    held_work_start(&work, c->loop);
     weir_run(c->loop, WEIR_NOWAIT);
     contract_gate_wait(&work.begun);
     weir_loop_stats(c->loop, &before);
@@ -270,7 +297,7 @@ static void embedded_loop_sleeps_while_it_closes(struct contract *c)
         CHECK(contract_raw_readable((int)fd, 10000));
     contract_loop_close(c, c->loop);
     c->loop = NULL;
-    CHECK_RESULT(&work.op, 4711);
+    CHECK_RESULT(&work.op, HELD_WORK_RESULT);
 }
 
 struct proxy {
@@ -323,9 +350,9 @@ static void stop_does_not_keep_it_open(struct contract *c)
 
 static void nothing_is_attached_while_closing(struct contract *c)
 {
-    struct held_work   work = {.op = {.user = &work}};
+    struct held_work   work;
     struct weir_handle handle = {0};
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    held_work_start(&work, c->loop);
     contract_gate_wait(&work.begun);
     CHECK_EQ(weir_loop_close(c->loop, 0), WEIR_EBUSY);
     CHECK_EQ(weir_adopt(&handle, c->loop, 1, WEIR_BORROWED), WEIR_ECANCELED);
@@ -333,15 +360,15 @@ static void nothing_is_attached_while_closing(struct contract *c)
     contract_gate_open(&work.may_end);
     contract_loop_close(c, c->loop);
     c->loop = NULL;
-    CHECK_RESULT(&work.op, 4711);
+    CHECK_RESULT(&work.op, HELD_WORK_RESULT);
 }
 
 /* The mechanism fails while a worker is awaited: that is told, and the loop can be closed when
  * there is nothing to wait for. */
 static void failed_wait_is_told_by_the_close(struct contract *c)
 {
-    struct held_work work = {.op = {.user = &work}};
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    struct held_work work;
+    held_work_start(&work, c->loop);
     contract_gate_wait(&work.begun);
     contract_deny_waiting(EIO);
     CHECK_EQ(weir_loop_close(c->loop, WEIR_FOREVER), WEIR_EIO);
@@ -351,7 +378,7 @@ static void failed_wait_is_told_by_the_close(struct contract *c)
         CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0);
         contract_breathe();
     }
-    CHECK_RESULT(&work.op, 4711);
+    CHECK_RESULT(&work.op, HELD_WORK_RESULT);
     CHECK_EQ(weir_loop_close(c->loop, 0), 0);
     c->loop = NULL;
 }
@@ -367,6 +394,7 @@ const struct contract_case contract_cases[] = {
     {"destroy_with_pending_cancels_all", destroy_with_pending_cancels_all, 0},
     {"destroy_without_a_run", destroy_without_a_run, 0},
     {"op_started_while_closing_ends_cancelled", op_started_while_closing_ends_cancelled, 0},
+    {"callbacks_that_start_again_are_busy", callbacks_that_start_again_are_busy, 0},
     {"destroy_with_a_closing_handle_closes_the_others",
      destroy_with_a_closing_handle_closes_the_others, 0},
     {"close_timeout_is_busy_and_retryable", close_timeout_is_busy_and_retryable, 0},

@@ -291,6 +291,7 @@ static void child_outlives_the_loop(struct contract *c)
     static struct party p;
     int                 gate[2], status = -1;
     char                byte;
+    contract_needs("processes beside that of the case");
     party_begin(&p, c);
     party_lines(&p);
     party_wait(&p);

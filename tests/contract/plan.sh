@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Checks that the plan is kept: every case of plan.txt exists, or stands in later.txt; every case that
-# exists is planned; no row of later.txt or skips.txt is stale. Prints how many run, are skipped, come
-# later. Usage: plan.sh FOLDER-OF-THE-LISTS FOLDER-OF-THE-PROGRAMS "ENGINES" TOPIC...
+# exists is planned; no row of later.txt or skips.txt is stale, and each of emulated.txt names a case.
+# Prints how many run, are skipped, come later.
+# Usage: plan.sh FOLDER-OF-THE-LISTS FOLDER-OF-THE-PROGRAMS "ENGINES" TOPIC...
 set -eu
 lists=$1 programs=$2 engines=$3
 shift 3
@@ -77,13 +78,29 @@ while read -r name engine reason; do
     for one in $on; do
         said=$("$programs/contract-${name%%.*}" --engine "$one" --case "${name#*.}") || true
         case $said in
-        *"skip ${name#*.}: $reason"*) skipped=$((skipped + 1)) ;;
-        *"skip ${name#*.}: "*) skipped=$((skipped + 1)) ;; # something that this machine lacks came before
+        *"skip "${name#*.}": $reason"*) skipped=$((skipped + $(echo "$said" | grep -c ": $reason\$"))) ;;
+        *"skip "${name#*.}": "*) skipped=$((skipped + 1)) ;; # something that this machine lacks came before
         "skip every case"*) ;;
         *)  echo "skips.txt: stale, it is not skipped on $one: $name" >>"$scratch/findings" ;;
         esac
     done
 done <"$scratch/skips"
+
+# Whether a row is stale is seen under the emulator.
+rows "$lists/emulated.txt" | awk '
+    FILENAME ~ /\/there$/ { there[++count] = $1; next }
+    !/^[^ ]+ [^ ]+ "[^"]+" ./ { print "emulated.txt: not \"topic.case engine \\\"words\\\" reason\": " $0; next }
+    $1 != "every_case" {
+        pattern = $1
+        gsub(/[.]/, "[.]", pattern)
+        sub(/[*]/, ".*", pattern)
+        found = 0
+        for (i = 1; i <= count; i++)
+            found += there[i] ~ "^" pattern "$"
+        if (!found)
+            print "emulated.txt: there is no such case: " $1
+    }
+' "$scratch/there" - >>"$scratch/findings"
 
 count=$(wc -l <"$scratch/there") kinds=$(set -- $engines; echo $#)
 cat "$scratch/findings"

@@ -151,7 +151,7 @@ static void no_descriptor_for_a_while(struct contract *c)
         for (int i = 0; i < LISTENERS; i++)
             for (int k = 0; k < CLIENTS; k++) {
                 struct weir_op recv = {0};
-                char           number = -1;
+                signed char    number = -1;
                 CHECK_EQ(contract_await(c, &crowd.accepts[i][k]), 0);
                 weir_recv(&recv, &crowd.accepted[i][k], &number, 1, 0, contract_done);
                 CHECK_EQ(contract_await(c, &recv), 1);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* posix_host.c - the harness's host on POSIX systems that have /proc: processes, pages, holdings,
- * threads. */
-#include <dirent.h>
+/* posix_host.c - the harness's host on POSIX systems: processes, pages, holdings, threads. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -13,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host.h"
 #include "ledger.h"
+#include "simulated.h"
 #include "torture.h"
 
 /* Seconds between the time limit's own report and the kill of what did not obey. */
@@ -41,6 +39,8 @@ void contract_breathe(void)
 {
     struct timespec moment = {.tv_nsec = 200000};
     torture_check();
+    if (simulated())
+        simulated_moment();
     sched_yield();
     nanosleep(&moment, NULL);
 }
@@ -67,18 +67,20 @@ void host_prepare(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
+bool host_skips_by_table(void)
+{
+    return false;
+}
+
 void host_report(const char *verdict)
 {
     char    line[1100];
     int     length = snprintf(line, sizeof line, "%s\n", verdict);
     int     to = report_fd >= 0 ? report_fd : STDERR_FILENO;
-    ssize_t ignored = write(to, line,
-                            (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    size_t  whole = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    ssize_t ignored = writev(to, &(struct iovec){line, whole}, 1); /* write() may be the case's */
     (void)ignored;
 }
-
-/* Leak checking by the sanitizer, which _exit() leaves out; absent in other builds. */
-extern int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 void host_leave(int status)
 {
@@ -172,7 +174,7 @@ void host_run(struct host_outcome *outcome, void (*call)(void *argument, const c
         setpgid(0, 0);
         close(ends[0]);
         report_fd = ends[1];
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        host_dies_with_parent();
         limit_time(limit_s);
         call(argument, directory);
         host_leave(1);
@@ -200,13 +202,14 @@ int host_fork(void (*call)(void *argument), void *argument, char *text, size_t r
 {
     int    ends[2] = {-1, -1}, status;
     size_t used = 0;
+    contract_aside(true);
     if (text)
         CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
     fflush(NULL);
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        host_dies_with_parent();
         if (limit_of_case_s)
             limit_time(limit_of_case_s);
         if (text)
@@ -235,6 +238,7 @@ int host_fork(void (*call)(void *argument), void *argument, char *text, size_t r
         WTERMSIG(status) != SIGABRT)
         contract_broken(__FILE__, __LINE__, "a forked process was ended by signal %d",
                         WTERMSIG(status));
+    contract_aside(false);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -248,6 +252,8 @@ static void run_fresh(void *argument)
 {
     struct forked *forked = argument;
     ledger_begin();
+    if (!strcmp(forked->contract.engine, "sim"))
+        simulated_begin(&forked->contract);
     harness_open(&forked->contract, forked->own_loop ? CONTRACT_OWN_LOOP : 0);
     forked->run(&forked->contract);
 }
@@ -273,6 +279,7 @@ void contract_expect_abort(struct contract *c, void (*run)(struct contract *c), 
 int contract_fork_status(struct contract *c, void (*run)(struct contract *c))
 {
     struct forked forked = {*c, run, false};
+    contract_needs("processes beside that of the case");
     return host_fork(run_inheriting, &forked, NULL, 0);
 }
 
@@ -316,78 +323,21 @@ void host_pages_free(void *base, size_t mapped)
 
 #define DESCRIPTORS_ROOM 1024
 
-struct descriptor {
-    int  number;
-    char target[64];
-};
-
 struct host_holdings {
-    struct descriptor descriptors[DESCRIPTORS_ROOM];
-    int               count;
-    unsigned          threads;
-    sigset_t          mask;
-    struct sigaction  pipe_action;
+    struct host_descriptor descriptors[DESCRIPTORS_ROOM];
+    int                    count;
+    unsigned               threads;
+    sigset_t               mask;
+    struct sigaction       pipe_action;
 };
-
-static void list_descriptors(struct host_holdings *held)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    CHECK(folder != NULL);
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        int number = atoi(entry->d_name);
-        if (entry->d_name[0] == '.' || number == dirfd(folder))
-            continue;
-        CHECK(held->count < DESCRIPTORS_ROOM);
-        struct descriptor *at = &held->descriptors[held->count++];
-        ssize_t            length = readlinkat(dirfd(folder), entry->d_name, at->target,
-                                               sizeof at->target - 1);
-        at->number = number;
-        at->target[length > 0 ? length : 0] = '\0';
-    }
-    closedir(folder);
-}
-
-unsigned contract_thread_count(void)
-{
-    DIR     *folder = opendir("/proc/self/task");
-    unsigned count = 0;
-    CHECK(folder != NULL);
-    for (struct dirent *entry; (entry = readdir(folder));)
-        count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
-}
-
-static void *tell_its_folder(void *argument)
-{
-    snprintf(argument, 64, "/proc/self/task/%ld", (long)syscall(SYS_gettid));
-    return NULL;
-}
-
-/* The thread sanitizer starts a thread of its own with the first one of a forked process. The first
- * one is not counted: it may be on its way out still when it was joined. */
-static void settle_threads(void)
-{
-    struct contract_thread thread;
-    static bool            settled;
-    char                   folder[64];
-    if (settled || !contract_sanitized("thread"))
-        return;
-    settled = true;
-    contract_thread_start(&thread, tell_its_folder, folder);
-    contract_thread_join(&thread);
-    for (uint64_t until = now_ns() + 5 * WEIR_SECOND; access(folder, F_OK) == 0;) {
-        CHECK(now_ns() < until);
-        contract_breathe();
-    }
-}
 
 struct host_holdings *host_holdings(void)
 {
-    settle_threads();
+    host_settle_threads();
     struct host_holdings *held = calloc(1, sizeof *held);
     CHECK(held != NULL);
-    list_descriptors(held);
+    held->count = host_descriptors(held->descriptors, DESCRIPTORS_ROOM);
+    CHECK(held->count <= DESCRIPTORS_ROOM);
     held->threads = contract_thread_count();
     pthread_sigmask(SIG_SETMASK, NULL, &held->mask);
     sigaction(SIGPIPE, NULL, &held->pipe_action);
@@ -395,12 +345,12 @@ struct host_holdings *host_holdings(void)
 }
 
 /* The first descriptor of `some` that `others` does not have, or NULL. */
-static const struct descriptor *only_in(const struct host_holdings *some,
-                                        const struct host_holdings *others, bool given_up)
+static const struct host_descriptor *only_in(const struct host_holdings *some,
+                                             const struct host_holdings *others, bool given_up)
 {
     for (int i = 0; i < some->count; i++) {
-        const struct descriptor *at = &some->descriptors[i];
-        int                      j = 0;
+        const struct host_descriptor *at = &some->descriptors[i];
+        int                           j = 0;
         if (given_up && at->number <= STDERR_FILENO)
             continue; /* the case may have put others in the place of these */
         while (j < others->count && (others->descriptors[j].number != at->number ||
@@ -423,8 +373,8 @@ static bool same_mask(const sigset_t *a, const sigset_t *b)
 static const char *compare(const struct host_holdings *before, const struct host_holdings *now,
                            bool given_up)
 {
-    static char              sentence[200];
-    const struct descriptor *other = only_in(now, before, given_up);
+    static char                   sentence[200];
+    const struct host_descriptor *other = only_in(now, before, given_up);
     if (other) {
         snprintf(sentence, sizeof sentence, "descriptor %d (%s) was left open", other->number,
                  other->target);
@@ -463,7 +413,7 @@ const char *host_compare(struct host_holdings *before, const unsigned *own_threa
     const char           *difference = compare(before, now, own_threads);
     free(now);
     free(before);
-    if (!difference && __lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check())
+    if (!difference && host_leaks())
         difference = "the leak checker found memory that nobody holds";
     return difference;
 }
@@ -481,6 +431,8 @@ bool contract_fd_open(intptr_t fd)
 
 unsigned contract_fd_count(void)
 {
+    if (simulated())
+        return simulated_count();
     struct host_holdings *now = host_holdings();
     unsigned              count = (unsigned)now->count;
     free(now);
@@ -502,6 +454,12 @@ void contract_fd_exhaust(struct contract *c, unsigned spare)
     struct rlimit limit;
     (void)c;
     CHECK_EQ(held_count, -1);
+    if (spare)
+        contract_needs("limit of descriptors");
+    if (simulated()) {
+        simulated_exhaust(true);
+        return;
+    }
     CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit_before), 0);
     limit = limit_before;
     limit.rlim_cur = DESCRIPTORS_ROOM < limit.rlim_cur ? DESCRIPTORS_ROOM : limit.rlim_cur;
@@ -518,6 +476,8 @@ void contract_fd_exhaust(struct contract *c, unsigned spare)
 void contract_fd_release(struct contract *c)
 {
     (void)c;
+    if (simulated())
+        simulated_exhaust(false);
     if (held_count < 0)
         return;
     while (held_count)
@@ -574,11 +534,8 @@ static int join(pthread_t thread, void **result)
     if (!torture_on())
         return pthread_join(thread, result);
     while (error == ETIMEDOUT) {
-        struct timespec until;
         torture_check();
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        error = pthread_timedjoin_np(thread, result, &until);
+        error = host_join(&thread, result);
     }
     return error;
 }
@@ -603,7 +560,12 @@ void contract_gate_open(struct contract_gate *gate)
 void contract_gate_wait(struct contract_gate *gate)
 {
     struct timespec until;
-    bool            opened = false;
+    bool            opened;
+    pthread_mutex_lock(&gates);
+    opened = gate->opened;
+    pthread_mutex_unlock(&gates);
+    if (!opened)
+        contract_needs("threads of its own");
     clock_gettime(CLOCK_REALTIME, &until);
     for (unsigned seconds = 0; !opened && seconds < HOST_LIMIT_S - 5; seconds++) {
         int error = 0;

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contract.h"
+#include "held_work.h"
 
 #define ROOM 32u
 
@@ -281,6 +281,7 @@ static void resolve_workers_are_bounded(struct contract *c)
     struct weir_lookup  lookup = look_up(at, "127.0.0.1", "1", AF_INET);
     struct weir_op      ops[16] = {{0}};
     struct weir_stats   stats, before;
+    contract_needs("threads of its own");
     contract_loop_close(c, c->loop);
     CHECK_EQ(contract_open(c, &c->loop, &options), 0);
     weir_loop_stats(c->loop, &before);
@@ -290,19 +291,6 @@ static void resolve_workers_are_bounded(struct contract *c)
     weir_loop_stats(c->loop, &stats);
     CHECK_EQ(stats.workers, before.workers + 1);
     CHECK_EQ(stats.served[WEIR_SERVED_WORKER], 16);
-}
-
-struct held_work {
-    struct weir_op       op;
-    struct contract_gate begun, may_end;
-};
-
-static int64_t wait_at_gate(struct weir_op *op)
-{
-    struct held_work *work = op->user;
-    contract_gate_open(&work->begun);
-    contract_gate_wait(&work->may_end);
-    return 0;
 }
 
 static void busy_workers_do_not_stall_names(struct contract *c)
@@ -317,8 +305,7 @@ static void busy_workers_do_not_stall_names(struct contract *c)
         paths[i] = contract_temp_file(c);
         CHECK_EQ(mkfifo(paths[i], 0600), 0);
         weir_open(&opening[i], c->loop, &fifos[i], paths[i], WEIR_OPEN_READ, 0, contract_done);
-        work[i].op.user = &work[i];
-        weir_work(&work[i].op, c->loop, wait_at_gate, 0, contract_done);
+        held_work_start(&work[i], c->loop);
     }
     for (int i = 0; i < 4; i++) {
         weir_run(c->loop, WEIR_NOWAIT);

@@ -12,13 +12,16 @@
 #include "host.h"
 #include "torture.h"
 
+#define LIMIT_S 5u
+#define NOT_DONE "not done within 5 s"
+
 /* Runs the planted case inside a ledger of its own; its verdict must hold `words`. */
 static void expect(struct contract *c, void (*planted)(struct contract *c), unsigned flags,
                    const char *words)
 {
     const struct contract_case wanted = {c->name, planted, flags};
     struct host_outcome        outcome;
-    harness_run(&outcome, c, &wanted, 3);
+    harness_run(&outcome, c, &wanted, LIMIT_S);
     if (!strstr(outcome.verdict, words))
         contract_fail(__FILE__, __LINE__, "expected \"%s\", but the verdict is: %s", words,
                       outcome.verdict);
@@ -299,7 +302,7 @@ static void plant_hang(struct contract *c)
 
 static void hang(struct contract *c)
 {
-    quietly(c, plant_hang, "not done within 3 s");
+    quietly(c, plant_hang, NOT_DONE);
 }
 
 static void *wait_for_ever(void *argument)
@@ -520,6 +523,24 @@ static void torture_excuses_no_open_descriptor(struct contract *c)
     expect_tortured(c, plant_descriptor_kept, 1, "(/dev/null) was left open");
 }
 
+static void plant_own_descriptor(struct contract *c)
+{
+    int own = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    contract_inside_begins();
+    void *memory = ask(c);
+    contract_inside_ends();
+    CHECK(own >= 0 && memory != NULL);
+}
+
+/* What the case opened itself is closed for it, what others opened is not. */
+static void torture_counts_descriptors_of_a_world(struct contract *c)
+{
+    struct contract in_a_world = *c;
+    in_a_world.engine = "sim";
+    expect_tortured(&in_a_world, plant_own_descriptor, 1, "gave up selftest.c");
+    expect_tortured(&in_a_world, plant_descriptor_kept, 1, "1 descriptors were left in the world");
+}
+
 static void plant_op_forgotten(struct contract *c)
 {
     static struct weir_handle none;
@@ -576,7 +597,7 @@ static void torture_excuses_no_hang(struct contract *c)
 {
     const struct torture_point point = {TORTURE_MEMORY, 1, false}, none = {TORTURE_NONE, 0, false};
     torture_plan(&point);
-    quietly(c, plant_hang_inside, "not done within 3 s");
+    quietly(c, plant_hang_inside, NOT_DONE);
     torture_plan(&none);
 }
 
@@ -611,6 +632,8 @@ const struct contract_case contract_cases[] = {
     {"torture_ends_a_wait_in_vain", torture_ends_a_wait_in_vain, CONTRACT_OWN_LOOP},
     {"torture_excuses_no_leak", torture_excuses_no_leak, CONTRACT_OWN_LOOP},
     {"torture_excuses_no_open_descriptor", torture_excuses_no_open_descriptor, CONTRACT_OWN_LOOP},
+    {"torture_counts_descriptors_of_a_world", torture_counts_descriptors_of_a_world,
+     CONTRACT_OWN_LOOP},
     {"torture_excuses_no_lost_op", torture_excuses_no_lost_op, CONTRACT_OWN_LOOP},
     {"torture_excuses_no_sleep_over_data", torture_excuses_no_sleep_over_data, CONTRACT_OWN_LOOP},
     {"torture_excuses_no_hang", torture_excuses_no_hang, CONTRACT_OWN_LOOP},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* signals.c - signals as an op. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -136,6 +137,7 @@ static void queued_signals_are_all_told(struct contract *c)
     struct weir_op op = {.user = &n};
     int            number = SIGRTMIN + 3;
     weir_signal(&op, c->loop, number, WEIR_MULTISHOT, contract_done);
+    contract_needs("queue of signals");
     for (int i = 0; i < 20; i++)
         send_self(number);
     while (contract_told(&op) < 20)
@@ -165,6 +167,7 @@ static void several_ops_on_one_signal(struct contract *c)
 static void more_ops_on_one_signal_than_memory(struct contract *c)
 {
     static struct weir_op ops[200];
+    contract_needs("memory of a kernel's own");
     for (int i = 0; i < 200; i++)
         weir_signal(&ops[i], c->loop, SIGUSR1, 0, contract_done);
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
@@ -283,6 +286,52 @@ static void signalfd_of_the_program_is_told(struct contract *c)
     CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &mask, NULL), 0);
 }
 
+/* What tells signals may not be there in a child, and its number another file's. */
+static void forget_beside_new_files(struct contract *c)
+{
+    int files[8];
+    for (int i = 0; i < 8; i++) {
+        files[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        CHECK(files[i] >= 0);
+    }
+    CHECK_EQ(weir_loop_forget(c->loop), 0);
+    for (int i = 0; i < 8; i++)
+        CHECK(contract_fd_open(files[i]));
+}
+
+static void forgotten_loop_closes_no_other_file(struct contract *c)
+{
+    struct weir_op op = {0};
+    int            fd = (int)weir_loop_fd(c->loop);
+    CHECK(fd >= 0 || fd == WEIR_ENOTSUP);
+    weir_signal(&op, c->loop, SIGUSR1, 0, contract_done);
+    CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+    contract_in_fork(c, forget_beside_new_files);
+    send_self(SIGUSR1);
+    CHECK_EQ(contract_await(c, &op), SIGUSR1);
+}
+
+/* Several that were sent before anybody awaited them, one of them awaited later than the other. */
+static void pending_before_it_was_awaited_is_told_once(struct contract *c)
+{
+    struct weir_op first = {0}, second = {0}, again = {0};
+    sigset_t       mask, before;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR1);
+    sigaddset(&mask, SIGUSR2);
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &mask, &before), 0);
+    send_self(SIGUSR1);
+    send_self(SIGUSR2);
+    weir_signal(&first, c->loop, SIGUSR1, 0, contract_done);
+    weir_signal(&second, c->loop, SIGUSR2, 0, contract_done);
+    CHECK_EQ(contract_await(c, &first), SIGUSR1);
+    CHECK_EQ(contract_await(c, &second), SIGUSR2);
+    weir_signal(&again, c->loop, SIGUSR1, 0, contract_done);
+    weir_deadline(&again, 20 * WEIR_MILLISECOND);
+    CHECK_EQ(contract_await(c, &again), WEIR_EDEADLINE);
+    CHECK_EQ(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 const struct contract_case contract_cases[] = {
     {"signal_is_delivered", signal_is_delivered, 0},
     {"signal_to_the_thread_is_delivered", signal_to_the_thread_is_delivered, 0},
@@ -298,5 +347,7 @@ const struct contract_case contract_cases[] = {
     {"what_cannot_be_caught_is_refused", what_cannot_be_caught_is_refused, 0},
     {"background_signal_does_not_hold", background_signal_does_not_hold, 0},
     {"signalfd_of_the_program_is_told", signalfd_of_the_program_is_told, 0},
+    {"pending_before_it_was_awaited_is_told_once", pending_before_it_was_awaited_is_told_once, 0},
+    {"forgotten_loop_closes_no_other_file", forgotten_loop_closes_no_other_file, 0},
     {0},
 };

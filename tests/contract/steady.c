@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* steady.c - the steady state: nothing is allocated for what is done again and again, and nothing
  * grows. */
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "contract.h"
 
@@ -15,6 +17,7 @@ struct calls {
 
 static struct calls calls_now(void)
 {
+    contract_needs("memory of a kernel's own");
     return (struct calls){contract_heap().calls, contract_malloc_calls()};
 }
 
@@ -92,6 +95,47 @@ static void echo_allocates_nothing(struct contract *c)
     echo_laps(c, &e, 1000);
     check_no_calls(since);
     echo_end(c, &e);
+}
+
+/* A multishot receive, and single ones beside it; often enough that a pool of few runs dry. */
+static void pooled_told(struct weir_op *op)
+{
+    struct weir_buf piece;
+    if (weir_pooled(op, &piece, 1))
+        CHECK_EQ(weir_pool_give(op->user, piece.data), 0);
+}
+
+static void pooled_receives_allocate_nothing(struct contract *c)
+{
+    struct weir_pool_options options = {.buffer_size = 64, .count = 2};
+    struct weir_handle       a = {0}, b = {0};
+    struct weir_op           many = {0}, one = {0};
+    struct weir_pool        *pool = NULL;
+    struct calls             since = {0, 0};
+    char                     data[200] = {0};
+    int                      a_peer = contract_tcp_peer(c, &a), b_peer = contract_unix_peer(c, &b);
+    CHECK_EQ(weir_pool_open(&pool, c->loop, &options), 0);
+    many.user = one.user = pool;
+    weir_recv_pooled(&many, &a, pool, WEIR_MULTISHOT, pooled_told);
+    for (unsigned i = 0; i < LAPS_WARM + 1000; i++) {
+        unsigned told = contract_told(&many);
+        if (i == LAPS_WARM)
+            since = calls_now();
+        weir_recv_pooled(&one, &b, pool, 0, pooled_told);
+        contract_raw_send(a_peer, data, sizeof data); /* of four buffers */
+        contract_raw_send(b_peer, data, 1);
+        CHECK_EQ(contract_await(c, &one), 1);
+        while (contract_told(&many) == told)
+            weir_run(c->loop, WEIR_ONCE);
+    }
+    check_no_calls(since);
+    CHECK_EQ(weir_cancel(&many), 0);
+    CHECK_EQ(contract_await(c, &many), WEIR_ECANCELED);
+    CHECK_EQ(weir_pool_close(pool), 0);
+    contract_raw_close(a_peer);
+    contract_raw_close(b_peer);
+    contract_close(c, &a);
+    contract_close(c, &b);
 }
 
 /* Messages and batches of them, with room for addresses and control data. */
@@ -211,6 +255,104 @@ static void files_and_pipes_allocate_nothing(struct contract *c)
     contract_close(c, &writer);
 }
 
+/* From the connect to the close. */
+static void connections_allocate_nothing(struct contract *c)
+{
+    struct weir_handle listener = {0}, a = {0}, b = {0};
+    struct weir_op     accept = {0}, connect_op = {0}, shut = {0}, recv = {0};
+    struct calls       since = {0, 0};
+    char               byte;
+    uint16_t           port = contract_listen_any(c, &listener);
+    for (unsigned i = 0; i < LAPS_WARM + 200; i++) {
+        struct weir_address address = contract_loopback(port);
+        if (i == LAPS_WARM)
+            since = calls_now();
+        CHECK_EQ(weir_socket(&a, c->loop, AF_INET, SOCK_STREAM, 0), 0);
+        weir_accept(&accept, &listener, &b, 0, contract_done);
+        weir_connect(&connect_op, &a, address.data.bytes, address.length, 0, contract_done);
+        CHECK_EQ(contract_await(c, &accept), 0);
+        CHECK_EQ(contract_await(c, &connect_op), 0);
+        weir_recv(&recv, &a, &byte, 1, 0, contract_done);
+        weir_shutdown(&shut, &b, 0, contract_done);
+        CHECK_EQ(contract_await(c, &shut), 0);
+        CHECK_EQ(contract_await(c, &recv), 0);
+        contract_close(c, &b);
+        contract_close(c, &a);
+    }
+    check_no_calls(since);
+    contract_close(c, &listener);
+}
+
+/* Polls of each mode, signals, work, and what is cancelled before it is done. */
+static void waiting_allocates_nothing(struct contract *c)
+{
+    static const unsigned modes[] = {WEIR_ONESHOT, WEIR_LEVEL, WEIR_EDGE};
+    struct weir_handle    a = {0}, b = {0};
+    struct weir_op        poll = {0}, recv = {0}, signal_op = {0};
+    struct calls          since = {0, 0};
+    char                  byte;
+    contract_unix_pair(c, &a, &b);
+    for (unsigned i = 0; i < LAPS_WARM + 200; i++) {
+        if (i == LAPS_WARM)
+            since = calls_now();
+        weir_poll(&poll, &a, WEIR_IN, modes[i % 3], contract_done);
+        weir_recv(&recv, &a, &byte, 1, 0, contract_done);
+        weir_deadline(&recv, 3600 * WEIR_SECOND);
+        CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+        weir_cancel(&recv);
+        weir_cancel(&poll);
+        CHECK_EQ(contract_await(c, &recv), WEIR_ECANCELED);
+        CHECK_EQ(contract_await(c, &poll), WEIR_ECANCELED);
+        weir_signal(&signal_op, c->loop, SIGUSR1, 0, contract_done);
+        CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+        CHECK_EQ(contract_await(c, &signal_op), SIGUSR1);
+    }
+    check_no_calls(since);
+    contract_close(c, &a);
+    contract_close(c, &b);
+    contract_run(c); /* the signal is let through again */
+}
+
+static int64_t work_nothing(struct weir_op *op)
+{
+    (void)op;
+    return 7;
+}
+
+/* What concerns a file beside its bytes, copies of it, and work. */
+static void offloaded_ops_allocate_nothing(struct contract *c)
+{
+    struct weir_handle     from = {0}, to = {0};
+    struct weir_op         op = {0};
+    struct weir_stat       stat;
+    struct weir_copy_range range = {.from = &from, .length = 4096};
+    struct calls           since = {0, 0};
+    unsigned               mode = WEIR_OPEN_READ | WEIR_OPEN_WRITE | WEIR_OPEN_CREATE;
+    weir_open(&op, c->loop, &to, contract_temp_file(c), mode, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    weir_open(&op, c->loop, &from, contract_temp_file(c), mode, 0, contract_done);
+    CHECK_EQ(contract_await(c, &op), 0);
+    for (unsigned i = 0; i < LAPS_WARM + 100; i++) {
+        if (i == LAPS_WARM)
+            since = calls_now();
+        weir_truncate(&op, &from, 8192, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), 0);
+        weir_advise(&op, &from, 0, 0, WEIR_ADVICE_RANDOM, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), 0);
+        weir_fstat(&op, &from, &stat, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), 0);
+        weir_copy(&op, &to, &range, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), 4096);
+        weir_fsync(&op, &to, WEIR_DATA_ONLY, contract_done);
+        CHECK_EQ(contract_await(c, &op), 0);
+        weir_work(&op, c->loop, work_nothing, 0, contract_done);
+        CHECK_EQ(contract_await(c, &op), 7);
+    }
+    check_no_calls(since);
+    contract_close(c, &from);
+    contract_close(c, &to);
+}
+
 /* Connections come and go: memory, descriptors and handles are as they were. */
 static void churn_keeps_everything_flat(struct contract *c)
 {
@@ -244,10 +386,14 @@ static void churn_keeps_everything_flat(struct contract *c)
 
 const struct contract_case contract_cases[] = {
     {"echo_allocates_nothing", echo_allocates_nothing, 0},
+    {"pooled_receives_allocate_nothing", pooled_receives_allocate_nothing, 0},
     {"messages_allocate_nothing", messages_allocate_nothing, 0},
     {"vectored_echo_allocates_nothing", vectored_echo_allocates_nothing, 0},
     {"timers_and_posts_allocate_nothing", timers_and_posts_allocate_nothing, 0},
     {"files_and_pipes_allocate_nothing", files_and_pipes_allocate_nothing, 0},
+    {"connections_allocate_nothing", connections_allocate_nothing, 0},
+    {"waiting_allocates_nothing", waiting_allocates_nothing, 0},
+    {"offloaded_ops_allocate_nothing", offloaded_ops_allocate_nothing, 0},
     {"churn_keeps_everything_flat", churn_keeps_everything_flat, 0},
     {0},
 };

@@ -10,6 +10,7 @@
 #define LINKS 12
 #define BUFFER 8192
 #define QUEUE 3
+#define POOLED 3
 
 /* One way between two handles: what was told to be sent is what comes out, in order. */
 struct lane {
@@ -36,6 +37,11 @@ struct storm {
     struct link      links[LINKS];
     struct weir_op   timers[4], nops[4], posts[4];
     uint64_t         moved;
+    /* Of few buffers, one of which is often out for a while, with what was told to lie in it. */
+    struct weir_pool *pool;
+    struct weir_buf   kept;
+    uint64_t          kept_at;
+    unsigned          kept_seed;
 };
 
 static uint64_t draw(struct storm *s, uint64_t bound)
@@ -71,6 +77,38 @@ static void on_sent(struct weir_op *op)
         check_end(op);
     else
         lane->sent += (uint64_t)op->result;
+}
+
+static void give_kept(struct storm *s)
+{
+    if (!s->kept.data)
+        return;
+    CHECK(contract_filled(s->kept.data, s->kept.length, s->kept_at, s->kept_seed));
+    CHECK_EQ(weir_pool_give(s->pool, s->kept.data), 0);
+    CHECK_EQ(weir_pool_give(s->pool, s->kept.data), WEIR_EINVAL);
+    s->kept.data = NULL;
+}
+
+static void on_pooled(struct weir_op *op)
+{
+    struct lane    *lane = op->user;
+    struct storm   *s = lane->storm;
+    struct weir_buf piece;
+    lane->recv_live[op - lane->recvs] = op->more;
+    CHECK_EQ(weir_pooled(op, &piece, 1), op->result > 0);
+    if (op->result <= 0) {
+        if (op->result < 0)
+            check_end(op);
+        return;
+    }
+    CHECK_EQ(piece.length, op->result);
+    CHECK(contract_filled(piece.data, piece.length, lane->received, lane->seed));
+    give_kept(s);
+    s->kept = piece;
+    s->kept_at = lane->received;
+    s->kept_seed = lane->seed;
+    lane->received += (uint64_t)op->result;
+    s->moved += (uint64_t)op->result;
 }
 
 static void on_received(struct weir_op *op)
@@ -144,6 +182,13 @@ static void start_recv(struct storm *s, struct lane *lane)
         return;
     lane->recv_live[slot] = true;
     lane->recvs[slot].user = lane;
+    if (draw(s, 3) == 0) {
+        if (draw(s, 8) == 0)
+            weir_handle_quota(lane->to, (unsigned)draw(s, 3));
+        weir_recv_pooled(&lane->recvs[slot], lane->to, s->pool, draw(s, 2) ? WEIR_MULTISHOT : 0,
+                         on_pooled);
+        return;
+    }
     weir_recv(&lane->recvs[slot], lane->to, lane->in[slot], 1 + (size_t)draw(s, BUFFER),
               draw(s, 4) ? 0 : WEIR_ALL, on_received);
 }
@@ -213,6 +258,8 @@ static void take_a_step(struct storm *s)
         end_side(s, link);
     else if (what < 90)
         start_elsewhere(s);
+    else if (what < 91)
+        give_kept(s);
     else
         CHECK(weir_run(s->c->loop, WEIR_NOWAIT) >= 0);
     if (link_is_idle(link))
@@ -221,6 +268,8 @@ static void take_a_step(struct storm *s)
 
 static void begin(struct storm *s)
 {
+    struct weir_pool_options options = {.buffer_size = BUFFER / 8, .count = POOLED};
+    CHECK_EQ(weir_pool_open(&s->pool, s->c->loop, &options), 0);
     for (int i = 0; i < LINKS; i++) {
         struct link *link = &s->links[i];
         for (int k = 0; k < 2; k++) {
@@ -245,6 +294,8 @@ static void end(struct storm *s)
         continue;
     for (int i = 0; i < LINKS; i++)
         CHECK(link_is_idle(&s->links[i]));
+    give_kept(s);
+    CHECK_EQ(weir_pool_close(s->pool), 0); /* every buffer is back */
 }
 
 static void storm(struct contract *c, uint64_t seed)

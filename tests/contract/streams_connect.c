@@ -111,6 +111,7 @@ static void unix_connect_waits_at_a_full_backlog(struct contract *c)
     struct weir_op            connect[3] = {{0}};
     struct weir_address       address = unix_address(contract_temp_file(c));
     struct sockaddr_un        path;
+    contract_needs("queue for one connection");
     memcpy(&path, address.data.bytes, sizeof path);
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(listener >= 0);
@@ -291,7 +292,7 @@ static void wrong_listens_are_refused(struct contract *c)
     static struct weir_handle listener, a;
     struct weir_address       taken, here = contract_loopback(0);
     struct sockaddr_in        elsewhere = {.sin_family = AF_INET};
-    struct sockaddr_in        odd = {.sin_family = 12345};
+    struct sockaddr_in        odd = {.sin_family = 234};
     elsewhere.sin_addr.s_addr = htonl(0xc0000201u); /* 192.0.2.1, of the documentation (RFC 5737) */
     taken = contract_loopback(contract_listen_any(c, &listener));
     CHECK_EQ(listen_at(c, &a, &taken, 0), WEIR_EADDRINUSE);
@@ -443,6 +444,7 @@ static void backlog_0_is_the_systems_most(struct contract *c)
     CHECK_EQ(fclose(file), 0);
     CHECK_EQ(weir_listen(&listener, c->loop, address.data.bytes, address.length, 0, 0), 0);
     CHECK_EQ(getsockopt((int)weir_handle_os(&listener), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    CHECK(length > offsetof(struct tcp_info, tcpi_sacked));
     CHECK_EQ(info.tcpi_sacked, most);
 }
 
@@ -537,6 +539,25 @@ static void bound_before_connecting(struct contract *c)
     CHECK_EQ(weir_bind(&second, from.data.bytes, from.length, 0), WEIR_EBADF);
 }
 
+/* unix(7): what a peer was bound to is told as long as the connection is there, its end closed or
+ * not. */
+static void name_of_a_peer_that_left_is_told(struct contract *c)
+{
+    struct weir_handle  listener = {0}, client = {0}, accepted = {0};
+    struct weir_address at = unix_address(contract_temp_file(c));
+    struct weir_address from = unix_address(contract_temp_file(c)), told;
+    CHECK_EQ(listen_at(c, &listener, &at, 0), 0);
+    new_socket(c, &client, AF_UNIX);
+    CHECK_EQ(weir_bind(&client, from.data.bytes, from.length, 0), 0);
+    CHECK_EQ(connect_to(c, &client, &at), 0);
+    contract_close(c, &client);
+    CHECK_EQ(accept_now(c, &listener, &accepted), 0);
+    CHECK_EQ(weir_peer_address(&accepted, &told), 0);
+    CHECK(same(&told, &from));
+    contract_close(c, &accepted);
+    contract_close(c, &listener);
+}
+
 const struct contract_case contract_cases[] = {
     {"connect_on_unix_paths_and_names", connect_on_unix_paths_and_names, 0},
     {"unix_connect_failures", unix_connect_failures, 0},
@@ -559,5 +580,6 @@ const struct contract_case contract_cases[] = {
     {"addresses_are_told_tcp6", addresses_are_told_over_tcp6, 0},
     {"addresses_that_are_not_there", addresses_that_are_not_there, 0},
     {"bound_before_connecting", bound_before_connecting, 0},
+    {"name_of_a_peer_that_left_is_told", name_of_a_peer_that_left_is_told, 0},
     {0},
 };

@@ -565,14 +565,14 @@ static void unconnected_sockets_say_so(struct contract *c)
     CHECK_EQ(recv_now(c, &listener, data, 4, 0), WEIR_ENOTCONN);
 }
 
-/* Memory that is not the program's is an answer; the stream goes on as if nothing had been
- * asked. */
+/* Memory that is not the program's is an answer; the stream goes on as if nothing was asked. */
 static void bad_memory_is_efault(struct contract *c, const struct transport *transport)
 {
     static struct weir_handle reader, writer;
     struct weir_op            recv = {0};
     char                      data[4];
     void *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    contract_needs("kernel that looks at addresses");
     CHECK(forbidden != MAP_FAILED);
     transport->pair(c, &reader, &writer);
     CHECK_EQ(send_now(c, &writer, forbidden, 4, 0), WEIR_EFAULT);
@@ -646,6 +646,7 @@ static void served_is_told_truly(struct contract *c, const struct transport *tra
     weir_loop_stats(c->loop, &before);
     weir_recv(&recv, &a, data, 4, 0, contract_done);
     weir_recv(&late, &a, data, 4, 0, contract_done);
+    contract_needs("mechanism that is always the same");
     some_turns(c);
     CHECK_EQ(weir_cancel(&late), 0);
     CHECK_EQ(contract_await(c, &late), WEIR_ECANCELED);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "contract.h"
+#include "held_work.h"
 
 #define HOUR (3600 * WEIR_SECOND)
 
@@ -601,26 +601,12 @@ static void cancel_and_deadline_in_one_turn(struct contract *c)
     contract_raw_close(peer);
 }
 
-struct held_work {
-    struct weir_op       op;
-    struct contract_gate begun, may_end;
-};
-
-static int64_t wait_at_gate(struct weir_op *op)
-{
-    struct held_work *work = op->user;
-    contract_gate_open(&work->begun);
-    contract_gate_wait(&work->may_end);
-    return 4711;
-}
-
 /* A call on a worker ends when it ends, with its true result. */
 static void deadline_on_running_work(struct contract *c)
 {
-    struct held_work work = {.op = {0}};
+    struct held_work work;
     struct weir_op   timer = {0};
-    work.op.user = &work;
-    weir_work(&work.op, c->loop, wait_at_gate, 0, contract_done);
+    held_work_start(&work, c->loop);
     weir_run(c->loop, WEIR_NOWAIT);
     contract_gate_wait(&work.begun);
     weir_deadline(&work.op, WEIR_MILLISECOND);
@@ -628,7 +614,7 @@ static void deadline_on_running_work(struct contract *c)
     CHECK_EQ(contract_await(c, &timer), 0);
     CHECK(!weir_ended(&work.op));
     contract_gate_open(&work.may_end);
-    CHECK_EQ(contract_await(c, &work.op), 4711);
+    CHECK_EQ(contract_await(c, &work.op), HELD_WORK_RESULT);
 }
 
 static void now_goes_on(struct contract *c)

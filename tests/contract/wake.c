@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contract.h"
+#include "held_work.h"
 
 #define HOUR (3600 * WEIR_SECOND)
 #define THREADS 8
@@ -153,19 +153,6 @@ static void post_against_sleep_1e6(struct contract *c)
     contract_run(c);
 }
 
-struct held_work {
-    struct weir_op       op;
-    struct contract_gate begun, may_end;
-};
-
-static int64_t hold_worker(struct weir_op *op)
-{
-    struct held_work *work = op->user;
-    contract_gate_open(&work->begun);
-    contract_gate_wait(&work->may_end);
-    return 0;
-}
-
 static void count_end(struct weir_op *op)
 {
     struct poster *p = op->user;
@@ -190,9 +177,9 @@ static void post_against_destroy(struct contract *c)
     unsigned rounds = contract_count(50);
     for (unsigned i = 0; i < rounds; i++) {
         static struct weir_op ops[200];
-        struct held_work      work = {.op = {.user = &work}};
+        struct held_work      work;
         struct poster         poster = {.loop = c->loop, .ops = ops, .count = 200};
-        weir_work(&work.op, c->loop, hold_worker, 0, contract_done);
+        held_work_start(&work, c->loop);
         contract_gate_wait(&work.begun);
         contract_thread_start(&poster.thread, post_to_closing, &poster);
         if (i % 2)
@@ -201,7 +188,7 @@ static void post_against_destroy(struct contract *c)
         contract_thread_join(&poster.thread);
         contract_gate_open(&work.may_end);
         contract_loop_close(c, c->loop);
-        CHECK_RESULT(&work.op, 0);
+        CHECK_RESULT(&work.op, HELD_WORK_RESULT);
         CHECK_EQ(poster.next, 200);
         CHECK_EQ(contract_open(c, &c->loop, NULL), 0);
     }
@@ -509,6 +496,7 @@ static void work_runs_on_a_worker(struct contract *c)
 {
     struct task task = {.op = {.user = &task}};
     weir_work(&task.op, c->loop, note_thread, 0, contract_done);
+    contract_needs("threads of its own");
     CHECK(!weir_ended(&task.op));
     contract_run(c);
     CHECK_RESULT(&task.op, 1001);
@@ -540,6 +528,7 @@ static void work_many_exactly_once(struct contract *c)
     unsigned          count = contract_count(5000);
     struct task      *tasks = calloc(count, sizeof *tasks);
     struct weir_stats stats, before;
+    contract_needs("threads of its own");
     CHECK(tasks != NULL);
     weir_loop_stats(c->loop, &before);
     for (unsigned i = 0; i < count; i++) {

@@ -71,7 +71,7 @@ struct way {
 static void send_piece(struct weir_op *op)
 {
     struct way *way = op->user;
-    size_t      length = STREAM - way->sent < PIECE ? STREAM - way->sent : PIECE;
+    size_t      length = STREAM - way->sent < PIECE ? (size_t)(STREAM - way->sent) : PIECE;
     if (op->result < 0)
         CHECK_RESULT(op, 0);
     if (way->sent == STREAM) {

@@ -285,6 +285,15 @@ static inline void contract_start_post(struct weir_op *op, struct weir_loop *loo
     contract_call_ends();
 }
 
+static inline int contract_call_group_open(struct weir_group              **group,
+                                           const struct weir_group_options *options)
+{
+    contract_inside_begins();
+    int result = weir_group_open(group, options);
+    contract_inside_ends();
+    return result;
+}
+
 static inline int contract_call_close(struct weir_handle *handle, weir_closed *on_closed)
 {
     contract_call_begins();
@@ -403,7 +412,9 @@ static inline int contract_call_adopt(struct weir_handle *handle, struct weir_lo
 static inline int contract_call_engine_list(struct weir_engine_info *engines, size_t room)
 {
     contract_inside_begins();
+    contract_aside(true); /* it opens every engine, the real ones too */
     int result = weir_engine_list(engines, room);
+    contract_aside(false);
     contract_inside_ends();
     return result;
 }
@@ -454,6 +465,7 @@ static inline int contract_call_engine_list(struct weir_engine_info *engines, si
 #define weir_pipe contract_call_pipe
 #define weir_adopt contract_call_adopt
 #define weir_engine_list contract_call_engine_list
+#define weir_group_open contract_call_group_open
 #define weir_loop_open contract_call_loop_open
 #define weir_run contract_call_run
 #define weir_loop_close contract_call_loop_close

@@ -44,6 +44,7 @@ static bool is_usual(const struct event *event)
     case WEIR_EISCONN:
     case WEIR_EINVAL:
     case WEIR_EAGAIN:
+    case WEIR_ENOBUFS:
     case WEIR_ENOTSUP:
         return true;
     default:
@@ -158,6 +159,7 @@ void emit_act(struct run *run)
     for (int i = 0; i < 2 * (int)run->script->link_count; i++)
         if (run->ways[i].loose)
             emit_way(run, i);
+    pools_end_act(run);
     char text[8 * STEPS_MAX] = "";
     for (int id = 1; id <= STEPS_MAX; id++)
         if (run->running[id].live)

@@ -105,14 +105,65 @@ static int side_for(struct generator *g, bool sends)
     return place;
 }
 
+static struct step *add_pooled(struct generator *g, int place)
+{
+    bool         message = kind_of(g, place) == LINK_UDP ? one_in(g, 2) : one_in(g, 8);
+    struct step *step = add(g, message ? WEIR_OP_RECV_MSG_POOLED : WEIR_OP_RECV_POOLED, place);
+    step->variant = (one_in(g, 2) ? POOLED_KEPT : 0) | (one_in(g, 3) ? POOLED_SHARED : 0);
+    step->flags = one_in(g, 2) ? WEIR_MULTISHOT : 0;
+    step->piece_count = 1;
+    step->pieces[0] =
+        g->script->pools[step->variant & POOLED_SHARED ? LINKS_MAX : place / 2].buffer_size;
+    return step;
+}
+
+/* One that was added before, or NULL. */
+static const struct step *find_pooled(struct generator *g)
+{
+    const struct script *script = g->script;
+    for (unsigned tries = 0; tries < 16 && script->step_count; tries++) {
+        const struct step *step = &script->steps[draw(g, script->step_count)];
+        if (step_is_pooled(step))
+            return step;
+    }
+    return NULL;
+}
+
+/* Give-backs come at any time, or follow what is kept; the rest has its place at the beginning of
+ * an act, before anything wants a buffer. */
+static void add_pool_step(struct generator *g)
+{
+    static const uint8_t whats[] = {STEP_TAKE, STEP_QUOTA, STEP_QUOTA, STEP_POOL_CLOSE};
+    const struct step   *root = find_pooled(g);
+    if (!root)
+        return;
+    if (one_in(g, 2)) {
+        struct step *step = add(g, STEP_GIVE, root->place);
+        step->variant = root->variant & POOLED_SHARED;
+        step->after = root->variant == POOLED_KEPT && one_in(g, 3) ? root->id : 0;
+        return;
+    }
+    g->act++;
+    memset(g->files, 0, sizeof g->files);
+    struct step *step = add(g, whats[draw(g, sizeof whats)], root->place);
+    if (step->what == STEP_QUOTA)
+        step->number = (uint32_t)draw(g, 4);
+    else
+        step->variant = root->variant & POOLED_SHARED;
+}
+
 static void add_recv(struct generator *g)
 {
     static const uint8_t whats[] = {WEIR_OP_RECV, WEIR_OP_RECV,  WEIR_OP_RECVV,
                                     WEIR_OP_READ, WEIR_OP_READV, WEIR_OP_RECV_MSG};
     int                  place = side_for(g, false);
-    struct step         *step = add(g, whats[draw(g, sizeof whats)], place);
-    uint32_t             length = draw_length(g);
-    bool                 socket = kind_of(g, place) != LINK_PIPE;
+    if (one_in(g, 3)) {
+        maybe_chain(g, add_pooled(g, place), 4);
+        return;
+    }
+    struct step *step = add(g, whats[draw(g, sizeof whats)], place);
+    uint32_t     length = draw_length(g);
+    bool         socket = kind_of(g, place) != LINK_PIPE;
     step->at = WEIR_STREAM;
     if (step->what == WEIR_OP_RECV || step->what == WEIR_OP_READ) {
         step->piece_count = 1;
@@ -380,26 +431,38 @@ static void add_something(struct generator *g)
     uint64_t what = draw(g, 100);
     if (what < 24)
         add_recv(g);
-    else if (what < 46)
+    else if (what < 45)
         add_send(g);
-    else if (what < 53)
+    else if (what < 51)
         add_poll(g);
-    else if (what < 60)
+    else if (what < 58)
         add_connection(g);
-    else if (what < 63)
+    else if (what < 61)
         add_end(g);
-    else if (what < 66)
+    else if (what < 64)
         add_wrong(g);
-    else if (what < 69)
+    else if (what < 67)
         add_try(g);
-    else if (what < 77)
+    else if (what < 74)
         add_cancel(g);
-    else if (what < 85)
+    else if (what < 81)
         add_loop_op(g);
-    else if (what < 97)
+    else if (what < 91)
         add_file(g);
+    else if (what < 97)
+        add_pool_step(g);
     else
         add_alone(g);
+}
+
+static struct pool_plan draw_pool(struct generator *g)
+{
+    static const uint32_t sizes[] = {100, 300, 1000, 4096};
+    struct pool_plan      pool = {.policy = (uint8_t)draw(g, 3),
+                                  .count = (uint8_t)(1 + draw(g, 4)),
+                                  .buffer_size = sizes[draw(g, 4)]};
+    pool.count_max = (uint8_t)(pool.count * (pool.policy == WEIR_POOL_GROW ? 1 + draw(g, 3) : 1));
+    return pool;
 }
 
 void script_generate(struct script *script, uint64_t seed)
@@ -409,6 +472,8 @@ void script_generate(struct script *script, uint64_t seed)
     script->link_count = 1 + (unsigned)draw(&g, LINKS_MAX);
     for (unsigned i = 0; i < script->link_count; i++)
         script->links[i] = (enum link_kind)draw(&g, LINK_KINDS);
+    for (unsigned i = 0; i <= LINKS_MAX; i++)
+        script->pools[i] = draw_pool(&g);
     script->foreign = one_in(&g, 2);
     script->waits = one_in(&g, 2);
     script->closes_loop = one_in(&g, 3);

@@ -160,8 +160,8 @@ static int compare_all(const struct settings *settings)
 const char *plant_name(enum plant plant)
 {
     static const char *const names[PLANTS] = {
-        "nothing",    "drop-byte", "swap",      "result", "error",
-        "lose-close", "lose-end",  "end-twice", "crash",
+        "nothing",  "drop-byte", "swap",  "result",      "error",         "lose-close",
+        "lose-end", "end-twice", "crash", "lose-buffer", "change-buffer",
     };
     return names[plant];
 }
@@ -180,11 +180,11 @@ static bool find_planted(const struct settings *settings, enum plant plant)
         bool good = apart_differ(&shorter, engines, plant) &&
                     !apart_differ(&shorter, engines, PLANT_NOTHING) &&
                     shorter.step_count < script.step_count && shorter.step_count <= 8;
-        printf("%-10s found by seed %" PRIu64 ", %u steps made %u%s\n", plant_name(plant), seed,
+        printf("%-13s found by seed %" PRIu64 ", %u steps made %u%s\n", plant_name(plant), seed,
                script.step_count, shorter.step_count, good ? "" : ": NOT SHORT");
         return good;
     }
-    printf("%-10s NOT FOUND by %d scripts\n", plant_name(plant), PLANT_SEEDS);
+    printf("%-13s NOT FOUND by %d scripts\n", plant_name(plant), PLANT_SEEDS);
     return false;
 }
 

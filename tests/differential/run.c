@@ -52,6 +52,7 @@ static void close_loop(struct run *run)
         world_reset_at_close(run);
         close_everything(run);
         act_end(run);
+        pools_close(run);
         weir_cancel(&run->guard);
         int result = weir_run(run->loop, WEIR_UNTIL_DONE);
         if (result)
@@ -61,6 +62,7 @@ static void close_loop(struct run *run)
     run->act++;
     act_begin(run);
     int result = weir_loop_close(run->loop, WEIR_SECOND);
+    pools_forget(run);
     emit_act(run);
     if (result)
         trace_wrong(run->trace, "end: weir_loop_close() is %s", weir_error_name(result));

@@ -9,10 +9,19 @@
 #ifndef DIFFERENTIAL_RUN_H
 #define DIFFERENTIAL_RUN_H
 
+#include <poll.h>
+
 #include "script.h"
 #include "trace.h"
 
-#define EVENTS_MAX 512
+/* Where the end of a stream has no bit of its own, it is readable. */
+#ifndef POLLRDHUP
+#define POLLRDHUP POLLIN
+#endif
+
+#define EVENTS_MAX 1024
+#define POOLS (PLACE_FILES + 1) /* one of each side of a link, and one of all */
+#define HELD_MAX 32
 
 enum lane { LANE_IN, LANE_OUT, LANE_ANY, LANE_CLOSED, LANES };
 
@@ -27,6 +36,8 @@ enum plant {
     PLANT_LOSE_END,
     PLANT_END_TWICE,
     PLANT_CRASH,
+    PLANT_LOSE_BUFFER,
+    PLANT_CHANGE_BUFFER,
     PLANTS
 };
 const char *plant_name(enum plant plant);
@@ -52,7 +63,7 @@ struct way {
     bool     readable; /* at its beginning */
     unsigned sends, cancels;
     uint32_t bytes;
-    bool     some, ended_now, loose;
+    bool     some, ended_now, loose, loose_by_pool;
 };
 
 /* A handle, and what the act did to it. */
@@ -63,6 +74,7 @@ struct place {
     unsigned           live;             /* ops */
     uint8_t            filler;           /* the accept that attached it, or is to */
     bool               unsure;           /* that one raced: attached or not, it is used no more */
+    uint8_t            quota;
     /* In this act: */
     bool     attached_before; /* at its beginning */
     unsigned changes;         /* of its readiness, or of its polls */
@@ -74,6 +86,25 @@ struct link_act {
     bool     connects, receives; /* an op was started on the connecting side */
     uint8_t  chained;            /* the last step that a callback started, or 0 */
     bool     torn; /* two chains met, or a close met something: both sides are closed */
+};
+
+/* A buffer that the program has. */
+struct held {
+    void    *data;
+    size_t   length;
+    uint64_t hash;   /* of what was told in it */
+    int8_t   place;  /* where it was received, or for which it was taken */
+    bool     counts; /* against the quota of that */
+};
+
+struct pool {
+    struct weir_pool *pool; /* NULL: not open */
+    struct held       held[HELD_MAX];
+    unsigned          held_count;
+    bool              unsure; /* how many it gave out is not the same on each engine */
+    /* In this act: */
+    unsigned held_before, asked, gives;
+    bool     loose;
 };
 
 struct run;
@@ -91,6 +122,10 @@ struct running {
         struct weir_msg     message;
         struct weir_lookup  lookup;
         struct weir_address address;
+        struct {
+            struct weir_msg     message;
+            struct weir_address address;
+        } pooled;
     } with;
     struct weir_address found[4]; /* by a look-up */
     unsigned            told, order;
@@ -124,6 +159,7 @@ struct run {
     struct place         places[PLACES];
     struct way           ways[2 * LINKS_MAX]; /* by the sender's place */
     struct link_act      links[LINKS_MAX];
+    struct pool          pools[POOLS];
     struct running       running[STEPS_MAX + 1];
     struct event         events[EVENTS_MAX];
     unsigned             event_count;
@@ -161,11 +197,26 @@ bool      step_sends(const struct step *step);
 
 /* ---- told.c: callbacks ----------------------------------------------------------------------- */
 
+bool plant(struct run *run, enum plant plant, bool possible); /* true once, when it is to be done */
 void told_op(struct weir_op *op);
 void told_closed(struct weir_handle *handle);
 void told_result(struct run *run, const struct step *step, int64_t result); /* of a plain call */
 void follow(struct run *run, uint8_t id); /* starts the steps that come after this one */
 void note_change(struct run *run, int place);
+
+/* ---- pools.c --------------------------------------------------------------------------------- */
+
+struct weir_pool *pools_open(struct run *run, const struct step *step);
+void              pools_told(struct run *run, struct running *running);
+int64_t           pools_step(struct run *run, const struct step *step);
+/* A receive finds a buffer now; it gets on, be it without one. */
+bool pools_have_one(const struct run *run, const struct step *step);
+bool pools_can_go_on(const struct run *run, const struct step *step);
+void pools_begin_act(struct run *run);
+bool pools_straighten(struct run *run); /* true when something was done */
+void pools_end_act(struct run *run);
+void pools_close(struct run *run);
+void pools_forget(struct run *run);
 
 /* ---- pump.c ---------------------------------------------------------------------------------- */
 

@@ -36,6 +36,10 @@ static const char *what_name(unsigned what)
         [STEP_PUMP - WEIR_OP_KINDS] = "pump",
         [STEP_STUFF - WEIR_OP_KINDS] = "stuff",
         [STEP_WRONG - WEIR_OP_KINDS] = "wrong",
+        [STEP_TAKE - WEIR_OP_KINDS] = "take",
+        [STEP_GIVE - WEIR_OP_KINDS] = "give",
+        [STEP_QUOTA - WEIR_OP_KINDS] = "quota",
+        [STEP_POOL_CLOSE - WEIR_OP_KINDS] = "pool-close",
     };
     return what < WEIR_OP_KINDS ? weir_op_name((enum weir_op_kind)what) : own[what - WEIR_OP_KINDS];
 }
@@ -58,6 +62,12 @@ static void print_flags(uint32_t flags, FILE *file)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (flags & names[i].flag)
             fprintf(file, " %s", names[i].name);
+}
+
+static bool is_about_pool(const struct step *step)
+{
+    return step_is_pooled(step) || step->what == STEP_TAKE || step->what == STEP_GIVE ||
+           step->what == STEP_POOL_CLOSE;
 }
 
 void script_print_step(const struct script *script, const struct step *step, FILE *file)
@@ -85,9 +95,19 @@ void script_print_step(const struct script *script, const struct step *step, FIL
     print_flags(step->flags, file);
     if (step->number)
         fprintf(file, " 0x%" PRIx32, step->number);
-    if (step->variant)
+    if (is_about_pool(step))
+        fprintf(file, "%s%s", step->variant & POOLED_SHARED ? " shared" : "",
+                step->variant & POOLED_KEPT ? " kept" : "");
+    else if (step->variant)
         fprintf(file, " variant %d", step->variant);
     fputc('\n', file);
+}
+
+static void print_pool(const struct pool_plan *pool, FILE *file)
+{
+    static const char *const policies[] = {"wait", "fail", "grow"};
+    fprintf(file, "%d..%d of %" PRIu32 " %s", pool->count, pool->count_max, pool->buffer_size,
+            policies[pool->policy]);
 }
 
 void script_print(const struct script *script, FILE *file)
@@ -100,7 +120,13 @@ void script_print(const struct script *script, FILE *file)
             script->closes_loop ? "the loop" : "each handle");
     if (script->ring_entries)
         fprintf(file, ", %u entries", script->ring_entries);
-    fputc('\n', file);
+    fprintf(file, "\npools: ");
+    for (unsigned i = 0; i < script->link_count; i++) {
+        print_pool(&script->pools[i], file);
+        fprintf(file, ", ");
+    }
+    print_pool(&script->pools[LINKS_MAX], file);
+    fprintf(file, " shared\n");
     for (unsigned i = 0; i < script->step_count; i++)
         script_print_step(script, &script->steps[i], file);
 }

@@ -52,10 +52,24 @@ enum {
     STEP_PUMP,  /* more than fits, from one side to the other, while both are served */
     STEP_STUFF, /* fill the way from this side, by plain calls */
     STEP_WRONG, /* a call that cannot be right; `variant` says which */
+    STEP_TAKE,  /* a buffer, for the program's own use */
+    STEP_GIVE,  /* what came first of what is kept from this side */
+    STEP_QUOTA, /* of `number` buffers */
+    STEP_POOL_CLOSE,
     STEP_KINDS
 };
 
-#define WRONG_CALLS 16
+#define WRONG_CALLS 19
+
+/* What the variant of a pooled receive, and of a step about a pool, says. */
+#define POOLED_KEPT 1u   /* its buffers are not given back when they are told */
+#define POOLED_SHARED 2u /* out of the pool of all, not that of the side alone */
+
+/* A pool of each side of a link, or that of all. */
+struct pool_plan {
+    uint8_t  policy, count, count_max;
+    uint32_t buffer_size;
+};
 
 struct step {
     uint8_t  id, act;
@@ -63,23 +77,24 @@ struct step {
     uint8_t  target; /* of CANCEL and DEADLINE */
     uint8_t  what;
     int8_t   place;   /* PLACE_NONE: the loop */
-    uint8_t  variant; /* POLL: cancelled at this telling; PUMP: how; WRONG: which */
+    uint8_t  variant; /* POLL: cancelled at this telling; PUMP: how; WRONG: which; POOLED_* */
     uint8_t  piece_count;
     uint32_t pieces[PIECES_MOST]; /* bytes; a plain transfer has one */
     uint32_t flags;
-    uint32_t number; /* POLL: events; OPEN: mode; SIGNAL, RAISE: which */
+    uint32_t number; /* POLL: events; OPEN: mode; SIGNAL, RAISE: which; QUOTA */
     uint64_t at;     /* offset in a file; TIMER, DEADLINE: nanoseconds */
 };
 
 struct script {
-    uint64_t       seed;
-    unsigned       step_count, link_count;
-    enum link_kind links[LINKS_MAX];
-    unsigned       ring_entries;
-    bool           foreign;     /* descriptors are adopted blocking, else not */
-    bool           waits;       /* the loop sleeps for what comes, else it is only looked at */
-    bool           closes_loop; /* the end: the loop is closed over everything that is open */
-    struct step    steps[STEPS_MAX];
+    uint64_t         seed;
+    unsigned         step_count, link_count;
+    enum link_kind   links[LINKS_MAX];
+    struct pool_plan pools[LINKS_MAX + 1]; /* by link; the last is that of all */
+    unsigned         ring_entries;
+    bool             foreign;     /* descriptors are adopted blocking, else not */
+    bool             waits;       /* the loop sleeps for what comes, else it is only looked at */
+    bool             closes_loop; /* the end: the loop is closed over everything that is open */
+    struct step      steps[STEPS_MAX];
 };
 
 void script_generate(struct script *script, uint64_t seed);
@@ -95,6 +110,11 @@ static inline uint32_t step_length(const struct step *step)
     for (int i = 0; i < step->piece_count; i++)
         length += step->pieces[i];
     return length;
+}
+
+static inline bool step_is_pooled(const struct step *step)
+{
+    return step->what == WEIR_OP_RECV_POOLED || step->what == WEIR_OP_RECV_MSG_POOLED;
 }
 
 static inline bool place_is_link(int place)

@@ -35,8 +35,11 @@ static bool head_can_go_on(const struct run *run, const struct step *step)
     }
     if (!step_receives(step) && !step_sends(step))
         return true; /* what is wrong, too */
+    bool pooled = step_is_pooled(step) && world_descriptor(run, step->place) >= 0;
     if (pipe && b == step_sends(step))
-        return true; /* the wrong end */
+        return !pooled || pools_have_one(run, step); /* the wrong end */
+    if (pooled && !pools_can_go_on(run, step))
+        return false;
     if (step_sends(step) && run->ways[step->place].ended)
         return true; /* behind a shutdown: there need be no room to be told so */
     return world_descriptor(run, step->place) < 0 ||
@@ -156,13 +159,14 @@ void settle(struct run *run)
 void act_begin(struct run *run)
 {
     run->event_count = 0;
+    pools_begin_act(run);
     for (int i = 0; i < 2 * LINKS_MAX; i++) {
         struct way *way = &run->ways[i];
         way->readable = world_ready(run, i ^ 1, POLLIN | POLLRDHUP) != 0;
         way->sends = way->cancels = way->bytes = 0;
         if (!way->uncertain && way->sent.count == way->received.count && !run->places[i].live)
             way->stuffed = way->tight = false;
-        way->some = way->ended_now = way->loose = false;
+        way->some = way->ended_now = way->loose = way->loose_by_pool = false;
     }
     for (int i = 0; i < PLACES; i++) {
         run->places[i].attached_before = run->places[i].attached;
@@ -188,16 +192,6 @@ static bool link_is_torn(const struct run *run, int link)
     return false;
 }
 
-static bool way_is_loose(const struct run *run, int sender)
-{
-    const struct way *way = &run->ways[sender];
-    bool              arrives = way->sends || way->ended_now;
-    if (run->script->links[sender / 2] != LINK_UDP && way->some && way->sends &&
-        (way->sends > 1 || way->bytes > 1024 || way->readable))
-        return true;
-    return way->cancels && (arrives || way->readable);
-}
-
 /* Whether an op of the kind waits on the place, or waited in this act. */
 static bool has_any(const struct run *run, int place, bool (*is_kind)(const struct step *step))
 {
@@ -213,6 +207,20 @@ static bool has_any(const struct run *run, int place, bool (*is_kind)(const stru
     return false;
 }
 
+static bool way_is_loose(const struct run *run, int sender)
+{
+    const struct way *way = &run->ways[sender];
+    bool              arrives = way->sends || way->ended_now;
+    if (way->tight && has_any(run, sender, step_sends))
+        return true; /* there is room, and anything may wake who waits for it */
+    if (run->script->links[sender / 2] != LINK_UDP && way->some && way->sends &&
+        (way->sends > 1 || way->bytes > 1024 || way->readable))
+        return true;
+    if (way->loose_by_pool)
+        return true;
+    return way->cancels && (arrives || way->readable);
+}
+
 static bool is_poll(const struct step *step)
 {
     return step->what == WEIR_OP_POLL;
@@ -224,6 +232,8 @@ static bool polls_are_loose(const struct run *run, int place)
     unsigned          most = run->places[place].polled ? 0 : 1;
     if (!has_any(run, place, is_poll))
         return false;
+    if (run->ways[place].loose) /* how often something was taken of it */
+        return true;
     /* A receive that waits may have taken what the poll was to tell of, or a send the room. */
     if (run->ways[place].stuffed && has_any(run, place, step_sends))
         return true;
@@ -300,6 +310,7 @@ static bool straighten(struct run *run)
         if (run->places[place].polls_loose)
             any |= end_lane(run, place, LANE_ANY);
     }
+    any |= pools_straighten(run);
     return any;
 }
 

@@ -15,9 +15,10 @@ enum direction { ANY, IN, OUT, STREAM_IN, STREAM_OUT };
 /* Of a call that cannot be right: what is refused has its turn too. */
 static enum lane lane_of_wrong(const struct step *step)
 {
-    static const uint8_t lanes[WRONG_CALLS] = {
-        LANE_IN, LANE_IN,  LANE_OUT, LANE_ANY, LANE_ANY, LANE_ANY, LANE_ANY, LANE_IN,
-        LANE_IN, LANE_ANY, LANE_OUT, LANE_OUT, LANE_IN,  LANE_ANY, LANE_ANY, LANE_ANY};
+    static const uint8_t lanes[WRONG_CALLS] = {LANE_IN,  LANE_IN,  LANE_OUT, LANE_ANY, LANE_ANY,
+                                               LANE_ANY, LANE_ANY, LANE_IN,  LANE_IN,  LANE_ANY,
+                                               LANE_OUT, LANE_OUT, LANE_IN,  LANE_ANY, LANE_ANY,
+                                               LANE_ANY, LANE_IN,  LANE_IN,  LANE_IN};
     return step->place == PLACE_NONE ? LANE_ANY : (enum lane)lanes[step->variant];
 }
 
@@ -109,6 +110,18 @@ static void start_wrong_on_loop(struct run *run, struct running *running)
     }
 }
 
+static void start_wrong_pooled(struct run *run, struct running *running)
+{
+    struct weir_handle *handle = &run->places[running->step->place].handle;
+    struct weir_pool   *pool = pools_open(run, running->step);
+    if (running->step->variant == 16)
+        weir_recv_pooled(&running->op, handle, NULL, 0, told_op);
+    else if (running->step->variant == 17)
+        weir_recv_pooled(&running->op, handle, pool, WEIR_ALL, told_op);
+    else
+        weir_recv_msg_pooled(&running->op, handle, pool, NULL, 0, told_op);
+}
+
 /* Wrong for the side of a link. */
 static void start_wrong(struct run *run, struct running *running)
 {
@@ -165,7 +178,7 @@ static void start_wrong(struct run *run, struct running *running)
         weir_readv(op, handle, running->pieces, 0, 7, 0, told_op);
         break;
     default:
-        weir_work(op, run->loop, NULL, 0, told_op);
+        start_wrong_pooled(run, running);
         break;
     }
 }
@@ -299,6 +312,20 @@ static void start_transfer(struct running *running, struct weir_handle *handle)
     }
 }
 
+static void start_pooled(struct run *run, struct running *running, struct weir_handle *handle)
+{
+    const struct step   *step = running->step;
+    struct weir_msg     *message = &running->with.pooled.message;
+    struct weir_address *address = &running->with.pooled.address;
+    struct weir_pool    *pool = pools_open(run, step);
+    if (step->what == WEIR_OP_RECV_POOLED) {
+        weir_recv_pooled(&running->op, handle, pool, step->flags, told_op);
+        return;
+    }
+    *message = (struct weir_msg){.address = &address->data, .address_room = sizeof address->data};
+    weir_recv_msg_pooled(&running->op, handle, pool, message, step->flags, told_op);
+}
+
 void call_op(struct run *run, struct running *running)
 {
     const struct step *step = running->step;
@@ -322,6 +349,8 @@ void call_op(struct run *run, struct running *running)
     struct weir_handle *handle = &run->places[step->place].handle;
     if (step->what == WEIR_OP_POLL)
         weir_poll(&running->op, handle, step->number, step->flags, told_op);
+    else if (step_is_pooled(step))
+        start_pooled(run, running, handle);
     else if (step->piece_count)
         start_transfer(running, handle);
     else if (place_is_file(step->place))

@@ -82,6 +82,20 @@ static bool has_live(const struct run *run, int place, enum lane lane)
     return false;
 }
 
+static bool is_multishot(const struct step *step)
+{
+    return step_is_pooled(step) && (step->flags & WEIR_MULTISHOT);
+}
+
+static bool has_live_multishot(const struct run *run, int place)
+{
+    for (int id = 1; id <= STEPS_MAX; id++)
+        if (run->running[id].live && run->running[id].step->place == place &&
+            is_multishot(run->running[id].step))
+            return true;
+    return false;
+}
+
 static void close_place(struct run *run, const struct step *step)
 {
     int           place = step->place, link = link_of(place);
@@ -143,6 +157,7 @@ static void try_transfer(struct run *run, const struct step *step)
 
 static void take_plain(struct run *run, const struct step *step)
 {
+    int64_t result;
     switch (step->what) {
     case STEP_CANCEL:
     case STEP_DEADLINE:
@@ -170,6 +185,13 @@ static void take_plain(struct run *run, const struct step *step)
         run->ways[step->place].tight |= has_live(run, step->place ^ 1, LANE_IN);
         run->ways[step->place].stuffed = true;
         note_change(run, step->place ^ 1);
+        break;
+    case STEP_TAKE:
+    case STEP_GIVE:
+    case STEP_QUOTA:
+    case STEP_POOL_CLOSE:
+        result = pools_step(run, step);
+        told_result(run, step, step->after ? 0 : result); /* what came first may have ended */
         break;
     default:
         try_transfer(run, step);
@@ -208,12 +230,16 @@ static bool can_be_taken(const struct run *run, const struct step *step)
         return false;
     if (step_sends(step) && place_is_link(step->place) && run->ways[step->place].tight)
         return false;
+    if (is_multishot(step) && run->ways[step->place ^ 1].stuffed)
+        return false; /* more tellings than anybody wants to read */
     if (step->what == WEIR_OP_OPEN)
         return weir_handle_kind(&place->handle) == WEIR_HANDLE_NONE && !place->filling;
     if (step->what == WEIR_OP_ACCEPT)
         return !place->attached && !place->filling;
     if (step->what == STEP_TRY_RECV && run->ways[step->place ^ 1].sends)
         return false; /* what is there already is a race */
+    if (step->what == STEP_STUFF && has_live_multishot(run, step->place ^ 1))
+        return false;
     if (step->what == STEP_TRY_SEND || step->what == STEP_STUFF)
         return place->attached && !has_live(run, step->place, LANE_OUT);
     return place->attached;

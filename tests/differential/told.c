@@ -19,7 +19,7 @@ static struct event *add_event(struct run *run, const struct step *step, enum la
 }
 
 /* True once, when this is the fault to plant and it can be planted here. */
-static bool plant(struct run *run, enum plant plant, bool possible)
+bool plant(struct run *run, enum plant plant, bool possible)
 {
     if (run->plant != plant || !possible)
         return false;
@@ -52,7 +52,9 @@ static void note_received(struct run *run, struct running *running)
 {
     const struct step *step = running->step;
     int64_t            result = running->op.result;
-    if (!(step->flags & WEIR_PEEK) || !(step->flags & WEIR_ALL))
+    if (step_is_pooled(step))
+        pools_told(run, running);
+    else if (!(step->flags & WEIR_PEEK) || !(step->flags & WEIR_ALL))
         check_beyond(running, result);
     if (!place_is_link(step->place))
         return;
@@ -91,6 +93,17 @@ static void note_sent(struct run *run, struct running *running)
         bytes_append(&way->sent, running->data, (size_t)running->op.result);
 }
 
+/* What a message tells beside its bytes; the ports differ. */
+static uint64_t beside(const struct running *running)
+{
+    if (running->step->what != WEIR_OP_RECV_MSG_POOLED)
+        return 0;
+    const struct weir_msg *message = &running->with.pooled.message;
+    return message->address_length + ((uint64_t)message->told << 8) +
+           ((uint64_t)message->control_length << 40) +
+           (message->result != running->op.result ? 1u : 0u);
+}
+
 static uint64_t hash_of(const struct running *running)
 {
     const struct step *step = running->step;
@@ -98,7 +111,7 @@ static uint64_t hash_of(const struct running *running)
         return running->with.stat.size ^ ((uint64_t)running->with.stat.kind << 56);
     bool reads = step_receives(step) || step->what == WEIR_OP_READ || step->what == WEIR_OP_READV;
     if (reads && running->op.result > 0)
-        return bytes_hash(running->data, (size_t)running->op.result);
+        return bytes_hash(running->data, (size_t)running->op.result) + beside(running);
     return step->flags & WEIR_LEVEL ? running->told : 0; /* how often */
 }
 
@@ -187,7 +200,10 @@ void told_op(struct weir_op *op)
     if (!running->live)
         trace_wrong(run->trace, "act %d: #%d told again after its end", run->act, step->id);
     if (op->more) {
-        if (running->told == 1 || step->what == WEIR_OP_SIGNAL)
+        if (step_is_pooled(step)) {
+            note_received(run, running);
+            note_event(run, running, false);
+        } else if (running->told == 1 || step->what == WEIR_OP_SIGNAL)
             note_event(run, running, false);
         if (running->told == 1)
             follow(run, step->id);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define TRACE_ROOM 65536
+#define TRACE_ROOM 262144
 
 /* Lies in memory that the child shares, so that a crash keeps what was written before. */
 struct trace {

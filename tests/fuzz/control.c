@@ -13,6 +13,7 @@
 #include "fuzz.h"
 #include "os/os.h"
 #include "os/posix_control.h"
+#include "os/posix_header.h"
 #include "weir.h"
 
 enum { BLOCK = 512, FOUND = BLOCK / 4 };
@@ -140,7 +141,7 @@ static void check_told(uint8_t *bytes, size_t length, struct input *input)
     FUZZ_CHECK_EQ(header.msg_namelen, message.address_room);
     FUZZ_CHECK(how & 1 ? header.msg_control == bytes && room == length : true);
     /* The kernel writes no more than it was given room for, but tells the true length of a name. */
-    header.msg_controllen = room < length ? room : length;
+    header.msg_controllen = (header_length)(room < length ? room : length);
     if (header.msg_control && header.msg_control != bytes)
         memcpy(header.msg_control, bytes, header.msg_controllen);
     header.msg_namelen = message.address ? input_take(input) : 0;
@@ -178,7 +179,7 @@ static size_t build(struct input *input, uint8_t *bytes)
     while (!input_is_empty(input) && BLOCK - length >= 40) {
         unsigned       how = input_take(input);
         size_t         data = input_take(input) % 20u;
-        struct cmsghdr head = {.cmsg_len = CMSG_LEN(data),
+        struct cmsghdr head = {.cmsg_len = (header_length)CMSG_LEN(data),
                                .cmsg_level = kinds[how & 3][0],
                                .cmsg_type = kinds[how & 3][1]};
         if (how == 0xff)

@@ -187,8 +187,11 @@ static void misuse(struct run *run, struct weir_op *op, unsigned how, size_t len
         weir_read(op, &run->handles[WRITER], run->bytes, length, WEIR_STREAM, 0, on_done);
         break;
     }
-    weir_deadline(op, 5 * WEIR_MILLISECOND); /* what makes sense after all may wait for ever */
+    /* What makes sense after all would wait for ever, and is found; a worker that gets no processor
+     * for a while is nothing to be found. */
+    weir_deadline(op, 20 * WEIR_SECOND);
     finish(run, op, false);
+    FUZZ_CHECK(op->result != WEIR_EDEADLINE);
 }
 
 static void act(struct run *run)

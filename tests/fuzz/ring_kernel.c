@@ -407,6 +407,21 @@ int io_uring_get_events(struct io_uring *ring)
     return 0;
 }
 
+/* One call: of which the kernel takes a part it does not wait. */
+int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+    (void)count;
+    unsigned asked = ring->sq.sqe_tail - ring->sq.sqe_head;
+    int      result = submit(ring);
+    if (result != (int)asked)
+        return result;
+    deliver();
+    if ((answer() & 15) == 9)
+        return -EINTR;
+    int error = sleep_until(NULL);
+    return error ? error : result;
+}
+
 int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **first,
                                      unsigned count, struct __kernel_timespec *time, sigset_t *mask)
 {
@@ -469,6 +484,18 @@ int io_uring_register(unsigned int descriptor, unsigned int code, const void *ar
     FUZZ_CHECK_EQ(code, IORING_REGISTER_ENABLE_RINGS);
     kernel.is_enabled = true;
     return 0;
+}
+
+int io_uring_register_ring_fd(struct io_uring *ring)
+{
+    FUZZ_CHECK(ring == kernel.ring && kernel.is_enabled);
+    return 1;
+}
+
+int io_uring_register_buffers(struct io_uring *ring, const struct iovec *buffers, unsigned count)
+{
+    (void)ring, (void)buffers, (void)count;
+    return -ENOMEM;
 }
 
 int io_uring_register_iowq_max_workers(struct io_uring *ring, unsigned int *values)

@@ -145,7 +145,7 @@ static void act(void)
     unsigned    what = input_take(&input), how = input_take(&input);
     struct end *end = &ends[how % (2 * PAIRS)];
     unsigned    number = how / 8 % RECVS, flags = how & 64 ? WEIR_ALL : 0;
-    size_t      length = 1 + input_number(&input, 2) % PIECE;
+    size_t      length = 1 + (size_t)input_number(&input, 2) % PIECE;
     if (what % 16 < 9 && !is_open(end))
         return;
     switch (what % 16) {

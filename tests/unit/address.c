@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* address.c - addresses as text, both ways, hostile text included. */
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
+#include "os/socket_names.h"
 #include "unit.h"
 #include "weir.h"
 
@@ -156,7 +154,7 @@ static void strange_addresses(void)
     CHECK_EQ(weir_address_parse(&address, "1.2.3.4:5"), 0);
     address.length = 4;
     CHECK_EQ(weir_address_format(&address, text, sizeof text), WEIR_EINVAL);
-    struct sockaddr any = {.sa_family = 999};
+    struct sockaddr any = {.sa_family = (sa_family_t)250};
     memcpy(address.data.bytes, &any, sizeof any);
     address.length = sizeof any;
     CHECK_EQ(weir_address_format(&address, text, sizeof text), WEIR_EINVAL);
@@ -206,7 +204,7 @@ static void hostile_text(void)
     for (int i = 0; i < 200000; i++) {
         struct weir_address address, again;
         char                text[64], told[150];
-        size_t              length = unit_random(&seed) % (sizeof text - 1);
+        size_t              length = unit_below(&seed, sizeof text - 1);
         for (size_t k = 0; k < length; k++)
             text[k] = letters[unit_random(&seed) % (sizeof letters - 1)];
         text[length] = '\0';

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "os/posix_control.h"
+#include "os/posix_header.h"
 #include "unit.h"
 #include "weir.h"
 
@@ -67,22 +68,22 @@ static void make_hostile(unsigned char *bytes, size_t length, uint64_t *seed)
         bytes[i] = (unsigned char)unit_random(seed);
     for (size_t at = 0; length - at >= sizeof(struct cmsghdr);) {
         struct cmsghdr head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        switch (unit_random(seed) % 6) {
+        switch (unit_below(seed, 6)) {
         case 0:
-            head.cmsg_len = (size_t)unit_random(seed); /* any number at all */
+            head.cmsg_len = (header_length)unit_random(seed); /* any number at all */
             break;
         case 1:
-            head.cmsg_len = unit_random(seed) % CMSG_LEN(0); /* shorter than a head */
+            head.cmsg_len = (header_length)unit_below(seed, CMSG_LEN(0)); /* shorter than a head */
             break;
         case 2:
-            head.cmsg_len = (size_t)-1 - unit_random(seed) % 32;
+            head.cmsg_len = (header_length)((size_t)-1 - unit_below(seed, 32));
             break;
         default:
-            head.cmsg_len = CMSG_LEN(unit_random(seed) % 40);
+            head.cmsg_len = (header_length)CMSG_LEN(unit_below(seed, 40));
             break;
         }
         memcpy(bytes + at, &head, sizeof head);
-        at += CMSG_SPACE(unit_random(seed) % 24);
+        at += CMSG_SPACE(unit_below(seed, 24));
         if (at > length)
             break;
     }
@@ -92,8 +93,8 @@ static void hostile_bytes(void)
 {
     uint64_t seed = 11, found = 0;
     for (int i = 0; i < 300000; i++) {
-        size_t          length = unit_random(&seed) % 120;
-        size_t          shift = unit_random(&seed) % 2; /* also where nothing is aligned */
+        size_t          length = unit_below(&seed, 120);
+        size_t          shift = unit_below(&seed, 2);   /* also where nothing is aligned */
         unsigned char  *block = malloc(length + shift); /* a sanitizer watches its end */
         weir_os_handle  handles[64];
         struct weir_msg message = {.control = block + shift,

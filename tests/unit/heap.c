@@ -48,7 +48,7 @@ static int model_first(const struct model *m)
     return first;
 }
 
-static void check_agrees(const struct heap *heap, const struct model *m, struct weir_op *ops)
+static void check_agrees(struct heap *heap, const struct model *m, struct weir_op *ops)
 {
     const struct heap_entry *first = heap_first(heap);
     int                      expected = model_first(m);
@@ -65,8 +65,11 @@ static void check_slots(const struct heap *heap)
 {
     for (uint32_t i = 0; i < heap->count; i++) {
         CHECK_EQ(heap->entries[i].op->in.heap_slot, i + 1);
+        CHECK(heap->entries[i].due_ns <= heap->entries[i].op->in.due_ns);
         if (i)
             CHECK(heap->entries[(i - 1) / 4].due_ns <= heap->entries[i].due_ns);
+        if (i % 4 == 1)
+            CHECK_EQ((uintptr_t)&heap->entries[i] % (4 * sizeof *heap->entries), 0);
     }
 }
 

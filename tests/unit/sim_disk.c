@@ -80,6 +80,29 @@ static void names_are_as_on_linux(void)
     disk_test_close(&test);
 }
 
+/* unlink(2): what is open is there without its name, and its space until it is closed. */
+static void removed_files_go_when_they_are_closed(void)
+{
+    struct disk_test test = disk_test_open(1);
+    char             data[4] = "";
+    int              file = open_file(&test, "f", NEW), second;
+    CHECK_EQ(reserve(&test, file, 0, (UINT64_C(1) << 30) - 4096), 0);
+    CHECK_EQ(write_at(&test, file, "one", 3, 0), 3);
+    CHECK_EQ(weir_sim_unlink(test.host, "/data/f"), 0);
+    CHECK_EQ(weir_sim_unlink(test.host, "/data/f"), WEIR_ENOENT);
+    second = open_file(&test, "f", NEW | WEIR_OPEN_EXCLUSIVE);
+    CHECK_EQ(reserve(&test, second, 0, 2 * 4096), WEIR_ENOSPC);
+    CHECK_EQ(read_at(&test, file, data, 3, 0), 3);
+    CHECK_EQ(memcmp(data, "one", 3), 0);
+    CHECK_EQ(sync_file(&test, file), 0);
+    CHECK_EQ(stat_of(&test, file).links, 0);
+    CHECK(stat_of(&test, file).inode != stat_of(&test, second).inode);
+    close_file(&test, file);
+    CHECK_EQ(reserve(&test, second, 0, 2 * 4096), 0);
+    CHECK_EQ(stat_of(&test, second).links, 1);
+    disk_test_close(&test);
+}
+
 /* An op on a descriptor that was not opened for it, or that is none of a file. */
 static void wrong_descriptors(void)
 {
@@ -289,7 +312,7 @@ static void model_put(struct model *model, uint64_t at, const unsigned char *dat
 {
     CHECK(length > 0);
     if (at > model->size)
-        memset(model->bytes + model->size, 0, at - model->size);
+        memset(model->bytes + model->size, 0, (size_t)(at - model->size));
     memcpy(model->bytes + at, data, (size_t)length);
     if (model->size < at + (uint64_t)length)
         model->size = at + (uint64_t)length;
@@ -342,14 +365,14 @@ static void step_other(struct disk_test *test, struct model *model)
     case 0:
         CHECK_EQ(resize(test, model->file, length), 0);
         if (length > model->size)
-            memset(model->bytes + model->size, 0, length - model->size);
+            memset(model->bytes + model->size, 0, (size_t)(length - model->size));
         model->size = length;
         break;
     case 1:
         length = 1 + length % (ROOM - offset - 1);
         CHECK_EQ(reserve(test, model->file, offset, length), 0);
         if (offset + length > model->size) {
-            memset(model->bytes + model->size, 0, offset + length - model->size);
+            memset(model->bytes + model->size, 0, (size_t)(offset + length - model->size));
             model->size = offset + length;
         }
         break;
@@ -382,6 +405,7 @@ static uint64_t run_model(uint64_t seed)
 int main(void)
 {
     names_are_as_on_linux();
+    removed_files_go_when_they_are_closed();
     wrong_descriptors();
     devices();
     limits_are_those_of_ext4();

@@ -41,11 +41,11 @@ static void change(struct disk_test *test, int file)
     struct state        *after = &history.states[history.count];
     *after = *latest();
     history.count++;
-    uint64_t offset = draw(ROOM - sizeof data), length = 1 + draw(sizeof data);
+    size_t offset = draw(ROOM - sizeof data), length = 1 + draw(sizeof data);
     if (draw(5) == 0) {
         CHECK_EQ(resize(test, file, offset), 0);
         if (offset < after->size)
-            memset(after->bytes + offset, 0, after->size - offset);
+            memset(after->bytes + offset, 0, (size_t)(after->size - offset));
         after->size = offset;
         return;
     }
@@ -66,7 +66,8 @@ static void synced(void)
 static bool is_state(const struct state *found, unsigned i)
 {
     const struct state *state = &history.states[i];
-    return found->size == state->size && memcmp(found->bytes, state->bytes, state->size) == 0;
+    return found->size == state->size &&
+           memcmp(found->bytes, state->bytes, (size_t)state->size) == 0;
 }
 
 /* Without torn writes: as after one of the changes. */
@@ -215,6 +216,60 @@ static void names_last_by_their_directory(void)
     CHECK(empty > 20 && full > 20);
 }
 
+/* How often, of 100 seeds, the file is as it was before its name was removed (3 bytes) and a new
+ * file got it (5), or is not there. */
+struct namesakes {
+    unsigned before, after, none;
+};
+
+enum kept { KEEP_NOTHING, KEEP_THE_NEW, KEEP_NAMES };
+
+static struct namesakes replace_and_crash(bool makes_new, enum kept kept)
+{
+    struct namesakes seen = {0};
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct disk_test test = disk_test_open(seed);
+        int              file = open_file(&test, "f", NEW), directory = open_file(&test, ".", READ);
+        CHECK_EQ(write_at(&test, file, "old", 3, 0), 3);
+        CHECK_EQ(sync_file(&test, file), 0);
+        if (seed % 2) /* or it is there until the crash */
+            close_file(&test, file);
+        CHECK_EQ(weir_sim_unlink(test.host, "f"), 0);
+        CHECK_EQ(sim_open(test.host, "f", READ), WEIR_ENOENT);
+        if (makes_new) {
+            file = open_file(&test, "f", NEW | WEIR_OPEN_EXCLUSIVE);
+            CHECK_EQ(write_at(&test, file, "newer", 5, 0), 5);
+        }
+        if (kept)
+            CHECK_EQ(sync_file(&test, kept == KEEP_NAMES ? directory : file), 0);
+        weir_sim_crash(test.world, test.host);
+        int64_t  found = sim_open(test.host, "f", READ);
+        uint64_t size = found < 0 ? 0 : stat_of(&test, (int)found).size;
+        seen.before += size == 3;
+        seen.after += found >= 0 && size != 3;
+        seen.none += found < 0;
+        if (found >= 0 && size == 3)
+            CHECK_EQ(stat_of(&test, (int)found).links, 1);
+        disk_test_close(&test);
+    }
+    return seen;
+}
+
+/* A removal that was not synced may be undone; never where the new file's name lasts. */
+static void removed_names_come_back_or_not(void)
+{
+    struct namesakes seen = replace_and_crash(false, KEEP_NOTHING);
+    CHECK(seen.before > 20 && seen.none > 20 && !seen.after);
+    seen = replace_and_crash(false, KEEP_NAMES);
+    CHECK(seen.none == 100);
+    seen = replace_and_crash(true, KEEP_NOTHING);
+    CHECK(seen.before > 20 && seen.none > 5 && seen.after > 5);
+    seen = replace_and_crash(true, KEEP_THE_NEW);
+    CHECK(seen.after == 100);
+    seen = replace_and_crash(true, KEEP_NAMES);
+    CHECK(seen.after == 100);
+}
+
 static void writes_of_a_synchronous_file_last(void)
 {
     for (uint64_t seed = 1; seed <= 100; seed++) {
@@ -306,6 +361,7 @@ int main(void)
     what_was_synced_lasts();
     a_torn_write_keeps_sectors();
     names_last_by_their_directory();
+    removed_names_come_back_or_not();
     writes_of_a_synchronous_file_last();
     the_oldest_changes_reach_the_device();
     a_failed_sync_is_told_once();

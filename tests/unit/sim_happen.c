@@ -205,7 +205,7 @@ static void aborts(void (*run)(void), const char *sentence)
     close(ends[1]);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK(read(ends[0], said, sizeof said - 1) > 0);
-    CHECK(strcmp(said, sentence) == 0);
+    CHECK(strncmp(said, sentence, strlen(sentence)) == 0); /* an emulator adds its own */
     close(ends[0]);
 }
 

@@ -150,12 +150,13 @@ static void groups_reach_their_members(void)
 
 static void unix_pair(struct pair_of_hosts *hosts, int ends[2])
 {
-    int listener = listen_at(hosts->one, "unix:/run/s", 0, 0);
+    int listener = listen_at(hosts->one, "unix:/tmp/s", 0, 0);
     CHECK(listener >= 0);
     ends[0] = sim_socket(hosts->one, AF_UNIX, SOCK_STREAM, 0);
-    CHECK_EQ(sim_connect(hosts->one, ends[0], "unix:/run/s", false), 0);
+    CHECK_EQ(sim_connect(hosts->one, ends[0], "unix:/tmp/s", false), 0);
     ends[1] = (int)plain(hosts->one, listener, WEIR_OP_ACCEPT);
     sim_descriptor_close(hosts->one, listener);
+    CHECK_EQ(weir_sim_unlink(hosts->one, "/tmp/s"), 0);
 }
 
 static void unix_streams_end_as_linux_has_it(void)
@@ -167,10 +168,10 @@ static void unix_streams_end_as_linux_has_it(void)
     int                   socket = sim_socket(one, AF_UNIX, SOCK_STREAM, 0);
     CHECK_EQ(sim_recv(one, socket, in, 1), WEIR_EINVAL);
     CHECK_EQ(sim_send(one, socket, in, 1), WEIR_ENOTCONN);
-    CHECK_EQ(sim_connect(one, socket, "unix:/run/nobody", false), WEIR_ENOENT);
+    CHECK_EQ(sim_connect(one, socket, "unix:/tmp/nobody", false), WEIR_ENOENT);
     CHECK_EQ(sim_connect(one, socket, "unix:@nobody", false), WEIR_ECONNREFUSED);
     unix_pair(&hosts, ends);
-    CHECK(strcmp(address_of(one, ends[0], true), "unix:/run/s") == 0);
+    CHECK(strcmp(address_of(one, ends[0], true), "unix:/tmp/s") == 0);
     CHECK_EQ(sim_send(one, ends[0], "abc", 3), 3);
     CHECK_EQ(sim_send(one, ends[1], "never read", 10), 10);
     sim_descriptor_close(one, ends[0]);
@@ -188,8 +189,96 @@ static void unix_streams_end_as_linux_has_it(void)
     sim_descriptor_close(one, listener);
     CHECK_EQ(sim_recv(one, waiting[0], in, 8), WEIR_ECONNRESET);
     int other = sim_socket(hosts.other, AF_UNIX, SOCK_STREAM, 0); /* names are of the host */
-    CHECK(listen_at(one, "unix:/run/s", 0, 0) >= 0);
-    CHECK_EQ(sim_connect(hosts.other, other, "unix:/run/s", false), WEIR_ENOENT);
+    CHECK(listen_at(one, "unix:/tmp/s", 0, 0) >= 0);
+    CHECK_EQ(sim_connect(hosts.other, other, "unix:/tmp/s", false), WEIR_ENOENT);
+    hosts_close(&hosts);
+}
+
+/* What Linux answers where a name of each kind is there, or none. */
+static const struct {
+    const char *path;
+    int         bind, connect, unlink;
+} names[] = {
+    {"/tmp/left", WEIR_EADDRINUSE, WEIR_ECONNREFUSED, 0},
+    {"/tmp/left", 0, 0, 0}, /* as the line before leaves it */
+    {"/tmp/left/", WEIR_ENOENT, WEIR_ENOENT, WEIR_ENOENT},
+    {"/tmp/file", WEIR_EADDRINUSE, WEIR_ECONNREFUSED, 0},
+    {"/dev/null", WEIR_EADDRINUSE, WEIR_ECONNREFUSED, 0},
+    {"/dev/zero/", WEIR_EADDRINUSE, WEIR_ENOTDIR, WEIR_ENOTDIR},
+    {"/dev/zero/x", WEIR_ENOTDIR, WEIR_ENOTDIR, WEIR_ENOTDIR},
+    {"/tmp", WEIR_EADDRINUSE, WEIR_ECONNREFUSED, WEIR_EISDIR},
+    {"/tmp/", WEIR_EADDRINUSE, WEIR_ECONNREFUSED, WEIR_EISDIR},
+    {"/none/s", WEIR_ENOENT, WEIR_ENOENT, WEIR_ENOENT},
+    {"relative", 0, 0, 0},
+};
+
+static void paths_of_sockets_are_on_the_disk(void)
+{
+    struct pair_of_hosts  hosts = hosts_open(&(struct weir_sim_options){.seed = 12});
+    struct weir_sim_host *one = hosts.one;
+    char                  text[64];
+    sim_descriptor_close(one, listen_at(one, "unix:/tmp/left", 0, 0));
+    sim_descriptor_close(one, (int)sim_open(one, "/tmp/file", WEIR_OPEN_WRITE | WEIR_OPEN_CREATE));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(text, sizeof text, "unix:%s", names[i].path);
+        int listener = listen_at(one, text, 0, 0);
+        int socket = sim_socket(one, AF_UNIX, SOCK_STREAM, 0);
+        CHECK_EQ(listener < 0 ? listener : 0, names[i].bind);
+        CHECK_EQ(sim_connect(one, socket, text, false), names[i].connect);
+        CHECK_EQ(weir_sim_unlink(one, names[i].path), names[i].unlink);
+        sim_descriptor_close(one, socket);
+        if (listener >= 0)
+            sim_descriptor_close(one, listener);
+    }
+    CHECK_EQ(weir_sim_unlink(one, ""), WEIR_ENOENT);
+    int kept = sim_socket(one, AF_UNIX, SOCK_DGRAM, 0), other;
+    CHECK_EQ(bind_at(one, kept, "unix:name"), 0);
+    CHECK_EQ(sim_open(one, "/data/name", WEIR_OPEN_READ | WEIR_OPEN_DIRECT), WEIR_ENXIO);
+    CHECK_EQ(bind_at(one, kept, "unix:name"), WEIR_EADDRINUSE);
+    CHECK_EQ(bind_at(one, kept, "unix:second"), WEIR_EINVAL);
+    CHECK_EQ(weir_sim_unlink(one, "second"), WEIR_ENOENT);
+    other = sim_socket(one, AF_UNIX, SOCK_DGRAM, 0);
+    CHECK_EQ(send_to(one, other, "unix:../data//name", "x"), 1); /* whatever leads there */
+    CHECK_EQ(sim_connect(one, other, "unix:/data/name", false), 0);
+    CHECK_EQ(weir_sim_unlink(one, "name"), 0);
+    CHECK_EQ(sim_send(one, other, "x", 1), 1); /* who has it has it */
+    CHECK_EQ(send_to(one, other, "unix:name", "x"), WEIR_ENOENT);
+    int heir = sim_socket(one, AF_UNIX, SOCK_STREAM, 0);
+    CHECK_EQ(bind_at(one, heir, "unix:name"), 0);
+    CHECK_EQ(send_to(one, other, "unix:name", "x"), WEIR_EPROTOTYPE);
+    hosts_close(&hosts);
+}
+
+/* A name without a socket is what a server finds that comes back after a crash. */
+static void paths_outlive_a_crash(void)
+{
+    unsigned left = 0, lost = 0;
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct pair_of_hosts  hosts = hosts_open(&(struct weir_sim_options){.seed = seed});
+        struct weir_sim_host *one = hosts.one;
+        CHECK(listen_at(one, "unix:/tmp/s", 0, 0) >= 0);
+        weir_sim_crash(hosts.world, one);
+        int again = listen_at(one, "unix:/tmp/s", 0, 0);
+        CHECK(again == WEIR_EADDRINUSE || again >= 0);
+        left += again < 0;
+        lost += again >= 0;
+        hosts_close(&hosts);
+    }
+    CHECK(left > 20 && lost > 20);
+}
+
+/* A listener that gets no number leaves no name behind. */
+static void path_without_a_descriptor_is_not_made(void)
+{
+    struct pair_of_hosts hosts = hosts_open(&(struct weir_sim_options){.seed = 13});
+    weir_sim_fault_set(hosts.world, WEIR_SIM_DESCRIPTORS, 1000000);
+    int result = listen_at(hosts.one, "unix:/tmp/s", 0, 0);
+    CHECK(result == WEIR_EMFILE || result == WEIR_ENFILE);
+    weir_sim_heal(hosts.world);
+    CHECK_EQ(weir_sim_unlink(hosts.one, "/tmp/s"), WEIR_ENOENT);
+    weir_sim_fault_set(hosts.world, WEIR_SIM_DISK_FULL, 1000000);
+    CHECK_EQ(listen_at(hosts.one, "unix:/tmp/s", 0, 0), WEIR_ENOSPC);
+    CHECK_EQ(weir_sim_descriptors(hosts.one), 0);
     hosts_close(&hosts);
 }
 
@@ -408,6 +497,9 @@ int main(void)
     udp_is_as_linux_has_it();
     groups_reach_their_members();
     unix_streams_end_as_linux_has_it();
+    paths_of_sockets_are_on_the_disk();
+    paths_outlive_a_crash();
+    path_without_a_descriptor_is_not_made();
     unix_datagrams_wait_for_room();
     descriptors_are_passed();
     pipes_are_as_linux_has_them();

@@ -2,6 +2,7 @@
 /* sim_world.c - weir/sim.h: worlds and what the environment says of them, hosts and their loops,
  * and how a run goes on and ends. */
 #include <time.h>
+#include <unistd.h>
 
 #include "sim_loops.h"
 
@@ -70,6 +71,7 @@ static void variables_that_make_no_sense_are_refused(void)
     with_variable("WEIR_SIM_FAULTS", "all", WEIR_EINVAL);
     with_variable("WEIR_SIM_FAULTS", "1-", WEIR_EINVAL);
     with_variable("WEIR_SIM_FAULTS", "1-4,,9", WEIR_EINVAL);
+    with_variable("WEIR_SIM_FAULTS", "1-4,", WEIR_EINVAL);
     with_variable("WEIR_SIM_FAULTS", "1-4,9", 0);
     struct weir_sim              *sim;
     const struct weir_sim_options kqueue = {.model = "kqueue"};
@@ -79,6 +81,24 @@ static void variables_that_make_no_sense_are_refused(void)
 static int begins(const char *text, const char *with)
 {
     return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* What reads traces takes each line for a step. */
+static void step_is_one_line(void)
+{
+    char                    text[200] = "";
+    struct weir_sim_options options = {.trace = fmemopen(text, sizeof text - 1, "w")};
+    struct weir_sim        *sim;
+    struct weir_sim_host   *host;
+    struct weir_loop       *loop;
+    CHECK_EQ(weir_sim_open(&sim, &options), 0);
+    CHECK_EQ(weir_sim_host_add(sim, &host, "a\n0.1 fault 7 x", "10.0.0.1"), 0);
+    CHECK_EQ(weir_loop_open(&loop, &(struct weir_options){.engine = "sim", .sim_host = host}), 0);
+    CHECK_EQ(weir_loop_close(loop, 0), 0);
+    CHECK_EQ(weir_sim_close(sim), 0);
+    CHECK_EQ(fclose(options.trace), 0);
+    CHECK(strstr(text, " a?0.1 fault 7 x opens a loop"));
+    CHECK(!strstr(text, "\n0.1 fault"));
 }
 
 static void seed_is_of_the_options_or_the_environment(void)
@@ -272,6 +292,33 @@ static void run_tells_whether_something_pends(void)
     two_close(&two);
 }
 
+/* Neither the test nor the wait of another loop gives a loop its turn, only its own. */
+static void loops_by_hand_run_in_their_own_wait(void)
+{
+    const struct weir_sim_options by_hand = {.by_hand = true};
+    struct two                    two;
+    struct side                   sides[2] = {0};
+    struct weir_op                timer = {0};
+    two_open(&two, NULL);
+    two_connect(&two, sides);
+    two_say(sides, "hello");
+    CHECK_EQ(weir_run(two.loops[0], WEIR_UNTIL_DONE), 0);
+    weir_timer(&timer, two.loops[0], WEIR_SECOND, 0, NULL);
+    CHECK_EQ(weir_run(two.loops[0], WEIR_UNTIL_DONE), 0);
+    CHECK(weir_ended(&sides[1].op)); /* the other has had its turns */
+    two_close(&two);
+    two_open(&two, &by_hand);
+    weir_timer(&sides[1].op, two.loops[1], 1, 0, NULL);
+    weir_timer(&timer, two.loops[0], WEIR_SECOND, 0, NULL);
+    CHECK_EQ(weir_run(two.loops[0], WEIR_UNTIL_DONE), 0);
+    CHECK_EQ(weir_sim_run(two.sim, WEIR_SECOND), 1);
+    CHECK_EQ(weir_sim_now(two.sim) >= 2 * WEIR_SECOND, 1);
+    CHECK(!weir_ended(&sides[1].op));
+    CHECK_EQ(weir_run(two.loops[1], WEIR_UNTIL_DONE), 0);
+    CHECK(weir_ended(&sides[1].op));
+    two_close(&two);
+}
+
 static void go_on_for_ever(struct weir_op *op)
 {
     if (op->result == 0)
@@ -361,9 +408,68 @@ static void randomness_is_of_the_seed(void)
         CHECK_EQ(weir_sim_close(sims[i]), 0);
 }
 
+static int64_t move(struct two *two, struct weir_handle *handle, struct weir_loop *target)
+{
+    struct weir_op op = {0};
+    weir_move(&op, handle, target, 0, NULL);
+    CHECK_EQ(weir_sim_run(two->sim, WEIR_FOREVER), 0);
+    CHECK(weir_ended(&op));
+    return op.result;
+}
+
+/* Between loops of a host, whichever models they have; descriptors of another one are not known. */
+static void handles_move_within_their_host(void)
+{
+    struct weir_options real = {.engine = "poll"};
+    struct weir_loop   *poll;
+    CHECK_EQ(weir_loop_open(&poll, &real), 0);
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct weir_sim_options options = {.seed = seed};
+        struct side             sides[2] = {{.data = ""}, {.data = ""}};
+        struct two              two;
+        two_open(&two, &options);
+        struct weir_loop *second = loop_on(two.hosts[1]);
+        two_connect(&two, sides);
+        CHECK_EQ(move(&two, &sides[1].sock, two.loops[0]), WEIR_ENOTSUP);
+        CHECK_EQ(move(&two, &sides[1].sock, poll), WEIR_ENOTSUP);
+        CHECK_EQ(move(&two, &sides[1].sock, second), 0);
+        CHECK(sides[1].sock.loop == second);
+        two_say(sides, "hello");
+        CHECK_EQ(weir_sim_run(two.sim, WEIR_FOREVER), 0);
+        CHECK_EQ(sides[1].op.result, 5);
+        CHECK_EQ(weir_loop_close(second, WEIR_FOREVER), 0);
+        two_close(&two);
+    }
+    CHECK_EQ(weir_loop_close(poll, 0), 0);
+}
+
+/* A number says nothing of the world that it comes from: where the simulated host has none of it,
+ * it is refused, and the system's descriptor is left alone either way. */
+static void numbers_are_those_of_the_host(void)
+{
+    struct two         two;
+    struct weir_handle taken = {0}, reader = {0}, writer = {0};
+    int                real[2], same;
+    two_open(&two, &(struct weir_sim_options){.seed = 2});
+    CHECK_EQ(pipe(real), 0);
+    CHECK_EQ(weir_adopt(&taken, two.loops[0], real[1], 0), WEIR_EBADF);
+    CHECK_EQ(weir_handle_kind(&taken), WEIR_HANDLE_NONE);
+    CHECK_EQ(weir_pipe(&reader, &writer, two.loops[0]), 0);
+    same = (int)weir_handle_os(&reader);
+    CHECK_EQ(weir_adopt(&taken, two.loops[0], same, WEIR_BORROWED), 0);
+    CHECK_EQ(weir_handle_kind(&taken), WEIR_HANDLE_PIPE);
+    CHECK_EQ(write(real[1], "x", 1), 1); /* nobody closed it */
+    close(real[0]);
+    close(real[1]);
+    two_close(&two);
+}
+
 int main(void)
 {
+    handles_move_within_their_host();
+    numbers_are_those_of_the_host();
     variables_that_make_no_sense_are_refused();
+    step_is_one_line();
     seed_is_of_the_options_or_the_environment();
     model_is_asked_for_or_drawn();
     trace_goes_to_the_file_of_the_environment();
@@ -374,6 +480,7 @@ int main(void)
     hosts_have_names_and_addresses_of_their_own();
     world_is_busy_while_a_loop_is_open();
     run_tells_whether_something_pends();
+    loops_by_hand_run_in_their_own_wait();
     steps_are_bounded();
     equal_seeds_make_equal_runs();
     randomness_is_of_the_seed();

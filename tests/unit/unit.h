@@ -3,6 +3,7 @@
 #ifndef UNIT_H
 #define UNIT_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,12 @@ static inline uint64_t unit_random(uint64_t *state)
     *state ^= *state << 25;
     *state ^= *state >> 27;
     return *state * UINT64_C(2685821657736338717);
+}
+
+/* A size below `bound`. */
+static inline size_t unit_below(uint64_t *state, size_t bound)
+{
+    return (size_t)(unit_random(state) % bound);
 }
 
 #endif

@@ -73,6 +73,11 @@ static bool is_all(const unsigned char *data, size_t length, unsigned char byte)
     return true;
 }
 
+bool guarded_untouched(const unsigned char *data, size_t length)
+{
+    return is_all(data, length, EMPTY_BYTE);
+}
+
 const char *guarded_check(const struct guarded *buffer, size_t moved, bool received)
 {
     if (!buffer->memory)

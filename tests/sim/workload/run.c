@@ -89,6 +89,8 @@ int place_open(struct place *place)
     place->timer_due_ns = 0;
     if (error)
         run_fail(place->run, "weir_loop_open() answered %s", weir_error_name(error));
+    else
+        pooled_open(place);
     return error;
 }
 
@@ -114,6 +116,7 @@ void place_close(struct place *place)
 {
     struct run *run = place->run;
     place->closing = true;
+    pooled_give(place, 0);
     run_say(run, "close loop %u", (unsigned)(place - run->places));
     run->in_callback = true;
     int error = weir_loop_close(place->loop, DRAIN_NS);
@@ -127,6 +130,7 @@ void place_close(struct place *place)
     if (run->failure[0])
         return;
     place->loop = NULL;
+    place->pool = NULL;
     check_empty(place);
 }
 
@@ -146,6 +150,8 @@ static void forget_place(struct place *place)
         if (thing->place == place && thing->state != THING_CLOSED)
             thing->state = THING_GONE;
     place->loop = NULL;
+    place->pool = NULL;
+    place->held_count = 0;
 }
 
 void host_crash(struct run *run, struct host *host)
@@ -194,7 +200,8 @@ static void let_go(struct run *run)
     for (struct task *task = run->tasks; task; task = task->next)
         if (task->state == TASK_LIVE && task->op.kind != WEIR_OP_POST &&
             (task->op.kind == WEIR_OP_COPY || (task->op.flags & WEIR_PEEK) ||
-             task->op.kind == WEIR_OP_CONNECT || task->op.kind == WEIR_OP_ACCEPT))
+             task->op.kind == WEIR_OP_RECV_POOLED || task->op.kind == WEIR_OP_CONNECT ||
+             task->op.kind == WEIR_OP_ACCEPT))
             task_cancel(task);
     run_sleep(run, DRAIN_NS);
 }
@@ -247,6 +254,9 @@ static void run_drain(struct run *run)
     weir_sim_heal(run->sim);
     run->healed = run->draining = true;
     run->healed_ns = run_now(run);
+    for (unsigned i = 0; i < run->place_count; i++)
+        if (run->places[i].loop)
+            pooled_give(&run->places[i], 0);
     if (run->plan->ending == END_LOOPS)
         return;
     run_sleep(run, DRAIN_NS);

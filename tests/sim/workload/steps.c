@@ -89,7 +89,9 @@ static void step_cancel_all(struct place *place, const struct step *step)
     for (struct task *task = run->tasks; task; task = task->next)
         if (task->state == TASK_LIVE && (task->thing == thing || task->other == thing)) {
             task->cancelled = true;
-            task_bound(task);
+            /* A copy that had no memory is not the source's: it ends when its turn comes. */
+            if (task->thing == thing || !run->plan->per_million[WEIR_SIM_MEMORY])
+                task_bound(task);
         }
 }
 
@@ -200,6 +202,8 @@ static void (*const steps[STEP_KINDS])(struct place *place, const struct step *s
     [STEP_WRITE] = step_write,
     [STEP_READ] = step_read,
     [STEP_SYNC] = step_sync,
+    [STEP_CHANGE] = step_change,
+    [STEP_OPTION] = step_option,
     [STEP_TIMER] = step_timer,
     [STEP_DEADLINE] = step_deadline,
     [STEP_NOP] = step_nop,

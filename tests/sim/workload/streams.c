@@ -1,30 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /* streams.c - listeners, connections, pipes and what moves through them. */
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "workload.h"
 
 #define PORT_FIRST 20000u
+#define NAME_ROOM 48
+#define PATH_AT offsetof(struct sockaddr_un, sun_path)
 #define LENGTH_MAX 3000u
 
 /* ---- Connections ----------------------------------------------------------------------------- */
 
-static void name_place(struct thing *thing)
+static void say_name(const struct thing *thing, const char *before, char text[NAME_ROOM])
+{
+    snprintf(text, NAME_ROOM, "%s%s-%u", before, thing->place->host->name, (unsigned)thing->port);
+}
+
+static bool is_path(const struct weir_address *address)
+{
+    return address->data.bytes[PATH_AT] == '/';
+}
+
+static bool same_address(const struct weir_address *one, const struct weir_address *other)
+{
+    return one->length == other->length &&
+           memcmp(one->data.bytes, other->data.bytes, one->length) == 0;
+}
+
+void name_socket(struct thing *thing, bool is_unix)
 {
     struct host *host = thing->place->host;
-    char         text[48];
+    char         text[NAME_ROOM];
     thing->port = (uint16_t)(PORT_FIRST + host->ports++);
-    snprintf(text, sizeof text, "%s:%u", host->address, (unsigned)thing->port);
+    thing->is_unix = is_unix;
+    if (is_unix)
+        say_name(thing, thing->port % 2 ? "unix:@" : "unix:/tmp/", text);
+    else
+        snprintf(text, sizeof text, "%s:%u", host->address, (unsigned)thing->port);
     weir_address_parse(&thing->address, text);
+}
+
+int bind_socket(struct thing *thing)
+{
+    struct weir_address *address = &thing->address;
+    char                 text[NAME_ROOM];
+    int                  error = weir_bind(&thing->handle, address->data.bytes, address->length, 0);
+    if (error != WEIR_ENOSPC || !thing->is_unix || !is_path(address))
+        return error;
+    say_name(thing, "unix:@", text);
+    weir_address_parse(address, text);
+    return weir_bind(&thing->handle, address->data.bytes, address->length, 0);
+}
+
+void unname_socket(struct thing *thing)
+{
+    char text[NAME_ROOM];
+    if (!thing->is_unix || thing->peer || !is_path(&thing->address) || thing->port % 4)
+        return;
+    say_name(thing, "/tmp/", text);
+    int error = weir_sim_unlink(thing->place->host->sim, text);
+    run_say(thing->run, "unlink %s: %s", text, weir_error_name(error));
+    thing->unlinked = true;
+}
+
+bool path_may_be_missing(const struct task *task)
+{
+    const struct thing *thing = task->run->things;
+    while (thing && !(thing->port && same_address(&thing->address, &task->address)))
+        thing = thing->next;
+    if (!thing) /* it was given an abstract name */
+        return task->run->plan->per_million[WEIR_SIM_DISK_FULL] != 0;
+    return thing->is_unix && is_path(&thing->address) &&
+           (thing->place->host != task->place->host || thing->unlinked ||
+            thing->state == THING_GONE || task->run->plan->per_million[WEIR_SIM_DISK_FULL]);
 }
 
 void step_listen(struct place *place, const struct step *step)
 {
     struct thing *thing = thing_new(place, LISTENER, THING_CLOSED);
     int           backlog = step->b % 4 ? 16 : 1;
-    name_place(thing);
+    name_socket(thing, step->c % 3 == 0);
     int error = weir_listen(&thing->handle, place->loop, thing->address.data.bytes,
                             thing->address.length, backlog, 0);
     run_say(place->run, "listen %u: %s", thing->number, weir_error_name(error));
@@ -54,12 +111,13 @@ void step_connect(struct place *place, const struct step *step)
     if (!task)
         return;
     struct thing *thing = thing_new(place, STREAM, THING_CLOSED);
-    int           error = weir_socket(&thing->handle, place->loop, AF_INET, SOCK_STREAM, 0);
-    name_place(thing);
+    int           family = listener->is_unix ? AF_UNIX : AF_INET;
+    int           error = weir_socket(&thing->handle, place->loop, family, SOCK_STREAM, 0);
+    name_socket(thing, listener->is_unix);
     give_flows(thing);
     if (!error) {
         thing->state = THING_OPEN;
-        error = weir_bind(&thing->handle, thing->address.data.bytes, thing->address.length, 0);
+        error = bind_socket(thing);
     }
     run_say(place->run, "connect %u to %u: %s", thing->number, listener->number,
             weir_error_name(error));
@@ -74,21 +132,6 @@ void step_connect(struct place *place, const struct step *step)
                  task_flags(task, step->c), task_done);
 }
 
-static uint16_t port_of(const struct weir_address *address)
-{
-    struct sockaddr_in in;
-    if (address->length < sizeof in)
-        return 0;
-    memcpy(&in, address->data.bytes, sizeof in);
-    return in.sin_family == AF_INET ? ntohs(in.sin_port) : 0;
-}
-
-static bool same_address(const struct weir_address *one, const struct weir_address *other)
-{
-    return one->length == other->length &&
-           memcmp(one->data.bytes, other->data.bytes, one->length) == 0;
-}
-
 /* The end that connected, by the address that it was bound to. */
 static void find_peer(struct thing *thing)
 {
@@ -99,9 +142,8 @@ static void find_peer(struct thing *thing)
         peer = peer->next;
     if (error || !peer || peer->peer) {
         if (!error)
-            run_fail(thing->run, "a connection was accepted from port %u, %s",
-                     (unsigned)port_of(&address),
-                     peer ? "a second time" : "which nobody connected from");
+            run_fail(thing->run, "a connection was accepted by %u %s", thing->number,
+                     peer ? "from one that has another peer" : "from where nobody connected");
         give_flows(thing); /* reset since: it has no peer any more */
         flow_lose(thing->in);
         return;
@@ -134,6 +176,7 @@ void step_accept(struct place *place, const struct step *step)
     if (!task)
         return;
     task->other = thing_new(place, STREAM, THING_EMPTY);
+    task->other->is_unix = listener->is_unix;
     run_say(place->run, "accept #%u on %u into %u", task->number, listener->number,
             task->other->number);
     weir_accept(&task->op, &listener->handle, &task->other->handle, task_flags(task, step->c),
@@ -166,7 +209,7 @@ static void sent(struct task *task)
     guarded_free(&task->buffer);
 }
 
-static void cut_in_pieces(struct task *task, uint32_t c)
+void cut_in_pieces(struct task *task, uint32_t c)
 {
     size_t first = c % (task->buffer.length + 1), second = (task->buffer.length - first) / 2;
     task->pieces[0] = (struct weir_buf){task->buffer.memory, first};
@@ -274,7 +317,9 @@ void step_recv(struct place *place, const struct step *step)
 {
     unsigned      kinds = KIND(STREAM) | KIND(READER);
     struct thing *thing = pick_thing(place->run, place, kinds, step->a >> 3);
-    struct task  *task = thing && thing->in ? task_new(place, thing, received) : NULL;
+    if (thing && thing->in && step->c % 2 == 0 && pooled_recv(thing, step))
+        return;
+    struct task *task = thing && thing->in ? task_new(place, thing, received) : NULL;
     if (!task)
         return;
     unsigned flags = task_flags(task, step->c);
@@ -384,43 +429,6 @@ void step_pipe(struct place *place, const struct step *step)
     reader->in = writer->out = flow_new(place->run);
     reader->peer = writer;
     writer->peer = reader;
-}
-
-/* ---- From one to another --------------------------------------------------------------------- */
-
-static void copied(struct task *task)
-{
-    struct flow *from = task->other->in, *to = task->thing->out;
-    struct bytes bytes = {0};
-    if (!from->blind && flow_take(from, moved(task), &bytes)) {
-        flow_wrote(to, task, bytes.data, bytes.length);
-    } else {
-        flow_lose(from);
-        flow_lose(to);
-        flow_wrote(to, task, NULL, 0);
-    }
-    bytes_free(&bytes);
-}
-
-void step_copy(struct place *place, const struct step *step)
-{
-    unsigned      from_kinds = KIND(STREAM) | KIND(READER), to_kinds = KIND(STREAM) | KIND(WRITER);
-    struct thing *from = pick_thing(place->run, place, from_kinds, step->a >> 3);
-    struct thing *to = pick_thing(place->run, place, to_kinds, step->b);
-    if (!from || !to || !from->in || !to->out || from->peer == to)
-        return;
-    struct task *task = task_new(place, to, copied);
-    if (!task)
-        return;
-    task->other = from;
-    task->range.from = &from->handle;
-    task->range.from_offset = task->range.to_offset = WEIR_STREAM;
-    /* To the end from pipes to streams alone: else two copies may feed each other for ever. */
-    bool to_end = step->c % 3 == 0 && from->kind == READER && to->kind == STREAM;
-    task->range.length = to_end ? UINT64_MAX : 1 + step->c / 3 % LENGTH_MAX;
-    flow_writes(to->out, task);
-    run_say(place->run, "copy #%u from %u to %u", task->number, from->number, to->number);
-    weir_copy(&task->op, &to->handle, &task->range, task_flags(task, step->c), task_done);
 }
 
 /* ---- Readiness ------------------------------------------------------------------------------- */

@@ -28,7 +28,13 @@ struct task *task_new(struct place *place, struct thing *thing, void (*told)(str
     run->tasks = task;
     run->live++;
     place->live++;
+    task_look(task, thing);
     return task;
+}
+
+void task_look(struct task *task, const struct thing *thing)
+{
+    task->lonely |= thing && thing->kind == STREAM && thing->is_unix && !thing->connected;
 }
 
 void task_free(struct task *task)
@@ -132,14 +138,16 @@ static const char *why_wrong(const struct task *task, int64_t result)
         return had_fault(run, WEIR_SIM_DISK_ERROR) ? NULL : "though the disk is whole";
     case WEIR_ENOSPC:
         return had_fault(run, WEIR_SIM_DISK_FULL) ? NULL : "though the disk has room";
+    case WEIR_ENOENT:
+        return path_may_be_missing(task) ? NULL : "though its path is on the disk";
+    case WEIR_EINVAL: /* as unix(7) streams say before they are connected */
+        return task->lonely ? NULL : "which it can never be told";
     case WEIR_EINTR:
     case WEIR_EINPROGRESS:
-    case WEIR_EINVAL:
     case WEIR_EBADF:
     case WEIR_EFAULT:
     case WEIR_ENOTSUP:
     case WEIR_EDEADLK:
-    case WEIR_ENOENT:
     case WEIR_EBUSY:
         return "which it can never be told";
     default:
@@ -152,7 +160,7 @@ static void note_broken(const struct task *task, int64_t result)
 {
     const struct thing *things[] = {task->thing, task->other};
     if (result >= 0 || result == WEIR_ECANCELED || result == WEIR_EDEADLINE ||
-        result == WEIR_ENOMEM || result == WEIR_EEOF)
+        result == WEIR_ENOMEM || result == WEIR_ENOBUFS || result == WEIR_EEOF)
         return;
     for (int i = 0; i < 2; i++)
         if (things[i] && things[i]->in)
@@ -172,7 +180,7 @@ static void check_memory(struct task *task)
 {
     enum weir_op_kind kind = (enum weir_op_kind)task->op.kind;
     bool receives = kind == WEIR_OP_RECV || kind == WEIR_OP_RECVV || kind == WEIR_OP_READ ||
-                    kind == WEIR_OP_RECV_MSG;
+                    kind == WEIR_OP_READV || kind == WEIR_OP_RECV_MSG;
     size_t      moved = task->op.result > 0 ? (size_t)task->op.result : 0;
     const char *wrong = guarded_check(&task->buffer, moved, receives);
     if (wrong)

@@ -66,6 +66,7 @@ void thing_close(struct thing *thing)
         run_fail(thing->run, "weir_close() of handle %u answered %s", thing->number,
                  weir_error_name(error));
     leave(thing, THING_CLOSING);
+    unname_socket(thing);
 }
 
 void thing_close_now(struct thing *thing)

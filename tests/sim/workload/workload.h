@@ -6,7 +6,8 @@
  * task.c     an op: the checks that hold for every kind
  * thing.c    a handle
  * flow.c     bytes on their way from a writer to a reader; memory.c  buffers with guards
- * steps.c    picks and steps; streams.c, datagrams.c, files.c, idle.c  those of a kind
+ * steps.c    picks and steps; streams.c, pooled.c, datagrams.c, files.c, copies.c, options.c,
+ *            idle.c  those of a kind
  * small.c    every small world there is; shrink.c  a failing run made short; main.c */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
@@ -24,6 +25,7 @@
 #define PLACES_MAX 6
 #define LIVE_MAX 48u
 #define FILES_MAX 3
+#define BATCH_MAX 3
 #define BLOCK 512u
 #define BLOCKS 16u
 
@@ -38,7 +40,7 @@
     X(TRY, 4)                                                                                      \
     X(SHUTDOWN, 4)                                                                                 \
     X(PIPE, 5)                                                                                     \
-    X(COPY, 5)                                                                                     \
+    X(COPY, 6)                                                                                     \
     X(POLL, 7)                                                                                     \
     X(DATAGRAM, 5)                                                                                 \
     X(SEND_TO, 8)                                                                                  \
@@ -47,6 +49,8 @@
     X(WRITE, 9)                                                                                    \
     X(READ, 9)                                                                                     \
     X(SYNC, 5)                                                                                     \
+    X(CHANGE, 4)                                                                                   \
+    X(OPTION, 3)                                                                                   \
     X(TIMER, 9)                                                                                    \
     X(DEADLINE, 14)                                                                                \
     X(NOP, 3)                                                                                      \
@@ -140,6 +144,7 @@ struct file {
     struct block blocks[BLOCKS];
     uint64_t     size, durable_size; /* at least */
     unsigned     syncs, syncs_begun;
+    unsigned     cuts, cuts_begun; /* truncates, as syncs are counted */
 };
 
 struct host {
@@ -148,6 +153,14 @@ struct host {
     uint16_t              ports;
     char                  name[16], address[24];
 };
+
+/* What a buffer of a pool holds while the program holds it. */
+struct held {
+    struct weir_buf piece;
+    uint64_t        sum;
+};
+
+#define HELD_MAX 8
 
 /* A loop. */
 struct place {
@@ -160,6 +173,9 @@ struct place {
     uint64_t          timer_due_ns; /* of the last that was told */
     uint32_t          timer_number;
     bool              closing;
+    struct weir_pool *pool; /* or NULL, without memory */
+    struct held       held[HELD_MAX];
+    unsigned          held_count, pooled_live;
 };
 
 enum thing_kind { STREAM, LISTENER, DATAGRAM, READER, WRITER, DISK_FILE, THING_KINDS };
@@ -188,7 +204,8 @@ struct thing {
     struct thing       *peer;
     struct file        *file;
     uint64_t            closed_by_ns;
-    bool                connected, shut, read_on;
+    bool                connected, shut, read_on, is_unix;
+    bool                unlinked; /* its name was taken off the disk */
 };
 
 /* Memory of an op, with guards on both sides. */
@@ -209,21 +226,25 @@ struct task {
     uint32_t        number;
     void (*told)(struct task *task);
     bool                   cancelled, restarts, rearmed, was_due;
+    bool                   lonely;    /* began on a unix stream that was not connected */
     uint64_t               due_ns;    /* its deadline, or 0; of a timer, its time */
     uint64_t               end_by_ns; /* or 0 */
     struct guarded         buffer;
     size_t                 length;
     uint64_t               offset, size; /* size: of the file, at least, when it began */
     unsigned               count;
-    struct weir_buf        pieces[3];
-    struct weir_msg        message;
+    struct weir_buf        pieces[BATCH_MAX];
+    struct weir_msg        messages[BATCH_MAX];
+    unsigned               arrived[BATCH_MAX]; /* how often each was received */
     struct weir_address    address, addresses[4];
     struct weir_copy_range range;
     struct weir_lookup     lookup;
     struct weir_stat       stat;
     char                   path[16];
-    unsigned               syncs_begun;      /* of the file, then; UINT_MAX: one was on its way */
-    unsigned               versions[BLOCKS]; /* of the file's blocks, when it began */
+    unsigned               syncs_begun; /* of the file, then; UINT_MAX: one was on its way */
+    unsigned               cuts_begun;
+    size_t                 to_first, to_count; /* blocks of a file, of a copy into one */
+    unsigned               versions[BLOCKS];   /* of the file's blocks, when it began */
 };
 
 struct run {
@@ -294,6 +315,8 @@ void step_open(struct place *place, const struct step *step);
 void step_write(struct place *place, const struct step *step);
 void step_read(struct place *place, const struct step *step);
 void step_sync(struct place *place, const struct step *step);
+void step_change(struct place *place, const struct step *step);
+void step_option(struct place *place, const struct step *step);
 void step_timer(struct place *place, const struct step *step);
 void step_nop(struct place *place, const struct step *step);
 void step_post(struct place *place, const struct step *step);
@@ -310,6 +333,35 @@ void read_on(struct thing *thing);
 void shut_down(struct thing *thing);
 void files_crash(struct host *host);
 
+/* A place for a socket of its own on its host: an address, an abstract name, or a path. */
+void name_socket(struct thing *thing, bool is_unix);
+/* Binds it there, or by an abstract name where the disk has no room for the path. */
+int bind_socket(struct thing *thing);
+/* As a server leaves it, some of which take their path with them. */
+void unname_socket(struct thing *thing);
+/* Whether the path that the task was sent to need not be there. */
+bool path_may_be_missing(const struct task *task);
+/* The buffer of a task in three pieces. */
+void cut_in_pieces(struct task *task, uint32_t c);
+
+/* Blocks of a file: a range of a step; whether an op writes in it; one begins and ends to, with the
+ * bytes that it wrote, or NULL: unknown. */
+size_t file_range(uint32_t b, uint32_t c, size_t *first);
+bool   file_is_written(const struct file *file, size_t first, size_t count);
+void   file_writes(struct file *file, size_t first, size_t count);
+void   file_wrote(struct file *file, size_t first, size_t count, const unsigned char *data,
+                  int64_t result);
+/* A task begins to look at a range; whether the block that it looked at as the i-th is as it was
+ * then, and known. */
+void file_reads(const struct file *file, size_t first, size_t count, struct task *task);
+bool file_was_known(const struct file *file, size_t first, size_t i, const struct task *task);
+
+/* The pool of a loop; gives back all but so many of the buffers that are kept; a receive, or false
+ * when none can be had. */
+void pooled_open(struct place *place);
+void pooled_give(struct place *place, unsigned left);
+bool pooled_recv(struct thing *thing, const struct step *step);
+
 /* ---- Tasks and things ------------------------------------------------------------------------ */
 
 /* NULL: there are enough. */
@@ -323,6 +375,7 @@ void task_bound(struct task *task);
 /* It was started again in its own done(). */
 void        task_again(struct task *task);
 const char *task_name(const struct task *task);
+void        task_look(struct task *task, const struct thing *thing); /* sees whether it is lonely */
 bool        task_may_be_cancelled(const struct task *task);
 unsigned    task_flags(const struct task *task, uint32_t c);
 /* Each op that is overdue, each handle that does not close. */
@@ -343,6 +396,8 @@ void  guarded_take(struct guarded *buffer, size_t length);
 void          guarded_fill(struct guarded *buffer, uint32_t number);
 void          guarded_free(struct guarded *buffer);
 unsigned char pattern(uint32_t number, size_t at);
+/* Whether nobody wrote there since the buffer was taken. */
+bool guarded_untouched(const unsigned char *data, size_t length);
 /* NULL, or what is wrong: a guard; what lies behind the first `moved` bytes. */
 const char *guarded_check(const struct guarded *buffer, size_t moved, bool received);
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* posix_address.c - addresses as text, both ways. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+/* address.c - addresses as text, both ways. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include "weir.h"
+#include "os.h"
+#include "socket_names.h"
 
 #define PATH_ROOM sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -125,4 +122,11 @@ int weir_address_format(const struct weir_address *address, char *text, size_t r
         return WEIR_EINVAL;
     }
     return (size_t)length >= room ? WEIR_ERANGE : length;
+}
+
+bool os_address_has_port(const void *address, size_t length)
+{
+    const struct sockaddr *name = address;
+    return length >= sizeof name->sa_family &&
+           (name->sa_family == AF_INET || name->sa_family == AF_INET6);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* posix_resolve.c - names to addresses, by getaddrinfo(3) on a worker. */
+/* resolve.c - names to addresses, by getaddrinfo(3) on a worker. */
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "os.h"
+#include "socket_names.h"
 
 /* RFC 1035, 2.3.4: 255 bytes on the wire are 253 characters, and a dot may end them. */
 #define HOST_MAX 254
@@ -26,8 +25,10 @@ static int64_t error_of(int answer)
     case EAI_SOCKTYPE:
     case EAI_BADFLAGS:
         return WEIR_EINVAL;
+#ifdef EAI_SYSTEM
     case EAI_SYSTEM:
         return errno ? -errno : WEIR_EBADNAME;
+#endif
     default: /* no such host, no such service, or, which some systems tell apart, no address */
         return WEIR_ENONAME;
     }
@@ -64,21 +65,25 @@ static int64_t store(const struct weir_lookup *lookup, const struct addrinfo *fo
             struct weir_address *address = &lookup->addresses[count];
             memset(address, 0, sizeof *address);
             memcpy(&address->data, at->ai_addr, at->ai_addrlen);
-            address->length = at->ai_addrlen;
+            address->length = (uint32_t)at->ai_addrlen;
         }
         count++;
     }
     return (int64_t)count;
 }
 
-int64_t posix_resolve(const struct weir_lookup *lookup)
+int64_t os_resolve(const struct weir_lookup *lookup)
 {
     struct addrinfo *found = NULL;
     struct addrinfo  hints = {.ai_family = lookup->family,
                               .ai_socktype = lookup->type,
                               .ai_flags = lookup->passive ? AI_PASSIVE : 0};
+    if (lookup->type && lookup->type != SOCK_STREAM && lookup->type != SOCK_DGRAM)
+        return WEIR_EINVAL; /* which not every C library says */
     if (lookup->host && strlen(lookup->host) > HOST_MAX)
         return WEIR_ENAMETOOLONG;
+    if (lookup->host && !*lookup->host)
+        return WEIR_ENONAME; /* to Windows it is this machine */
     if (lookup->service && !is_service(lookup->service))
         return WEIR_ENONAME;
     errno = 0;
