@@ -20,6 +20,10 @@ struct choice {
     size_t                         refused_count;
 };
 
+/* What is compared where the user says nothing: the mechanisms that this system has for streams,
+ * and those that serve files differently. choice_linux.c, choice_kqueue.c. */
+extern const char choice_stream_engines[], choice_file_engines[];
+
 /* Takes the engines of a list with commas; asked NULL: those of the default list that are allowed
  * here. EXIT_DONE, or the status to end with after a sentence. */
 int choice_make(struct choice *choice, const char *asked, const char *default_list);

@@ -62,14 +62,15 @@ int command_run(const struct command *commands, const char *called, int argc, ch
     return say_usage("there is no `%s %s`; see `%s --help`", called, argv[1], called);
 }
 
-bool read_count(const char *option, const char *text, long min, long max, long *count)
+bool read_count(const char *option, const char *text, long long min, long long max,
+                long long *count)
 {
     char *end;
     errno = 0;
-    *count = strtol(text, &end, 10);
+    *count = strtoll(text, &end, 10);
     if (errno == 0 && end != text && *end == '\0' && *count >= min && *count <= max)
         return true;
-    say_usage("%s takes a whole number from %ld to %ld, not '%s'", option, min, max, text);
+    say_usage("%s takes a whole number from %lld to %lld, not '%s'", option, min, max, text);
     return false;
 }
 

@@ -38,7 +38,8 @@ __attribute__((format(printf, 1, 2))) int say_usage(const char *format, ...);
 int say_bad_option(const char *called, char **argv, int answer);
 
 /* Reads an option's value; on a wrong one the sentence is said and false returned. */
-bool read_count(const char *option, const char *text, long min, long max, long *count);
+bool read_count(const char *option, const char *text, long long min, long long max,
+                long long *count);
 bool read_seconds(const char *option, const char *text, double min, double max, double *seconds);
 
 #endif

@@ -4,7 +4,6 @@
  * The server is the example itself, compiled into the tool; the tool starts itself with a
  * hidden argument, and WEIR_ENGINE says which engine to take. Server and load are processes of
  * their own. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,10 @@
 
 #include "choice.h"
 #include "command.h"
+#include "compare_options.h"
 #include "measure/clock.h"
 #include "measure/cpus.h"
+#include "measure/document.h"
 #include "measure/progress.h"
 #include "measure/report.h"
 #include "measure/stop.h"
@@ -22,23 +23,14 @@
 
 enum { COUNTED_REQUESTS = 4000 }; /* for the system calls of one engine */
 
-static const char default_engines[] =
-    "threads,spin,select,poll,epoll,epoll-et,epoll-oneshot,linux-aio,sigio,io_uring";
-
 /* Of each engine in a round, unless the user says otherwise; with many engines less, so that a
  * comparison stays one of half a minute. */
 #define WINDOW_NS (800 * NS_PER_MS)
 #define ENGINES_USUAL 5
 
-static const char *const server_command[] = {"/proc/self/exe", PROGRAM_ARGUMENT,
-                                             PROGRAM_EXAMPLE_ECHO, "0", NULL};
-
 struct echo_options {
-    const char   *engines; /* comma-separated, or NULL for those of the default that are allowed */
-    const char   *json;    /* path, or NULL */
-    struct shape  shape;
-    struct timing timing;
-    size_t        rounds;
+    struct compare_options common;
+    struct shape           shape;
 };
 
 /* What one run holds. */
@@ -64,76 +56,42 @@ static void help(void)
            "  --seconds S       seconds measured of each engine in a round (default: 0.8, less\n"
            "                    with more than 5 engines)\n"
            "  --rounds R        rounds, each with every engine (default: 5)\n"
-           "  --json FILE       write everything measured to FILE as JSON (- is standard output)\n"
-           "  --same-core       server and load share one CPU: the least noise (default)\n"
-           "  --cross-core      server and load on two CPUs\n"
-           "  -h, --help        print this\n",
-           default_engines);
+           "  --json FILE       write everything measured to FILE as JSON (- is standard "
+           "output)\n" COMPARE_CORES_HELP "  -h, --help        print this\n",
+           choice_stream_engines);
 }
 
 /* Reads one option; false when its value is wrong, which was said. */
-static bool take_option(struct echo_options *o, int option, char *value)
+static bool take_option(void *user, int option, char *value)
 {
-    long   count = 0;
-    double seconds = 0;
-    switch (option) {
-    case 'e':
-        o->engines = value;
-        return true;
-    case 'j':
-        o->json = value;
-        return true;
-    case 'c':
+    struct echo_options *o = user;
+    long long            count = 0;
+    if (option == 'c') {
         if (!read_count("--connections", value, 1, 20000, &count))
             return false;
         o->shape.connections = (int)count;
-        return true;
-    case 's':
+    } else {
         if (!read_count("--size", value, 1, 16 * 1024 * 1024, &count))
             return false;
         o->shape.size = (size_t)count;
-        return true;
-    case 'r':
-        if (!read_count("--rounds", value, 1, 1000, &count))
-            return false;
-        o->rounds = (size_t)count;
-        return true;
-    case 't':
-        if (!read_seconds("--seconds", value, 0.01, 3600, &seconds))
-            return false;
-        o->timing.window_ns = (uint64_t)(seconds * 1e9);
-        return true;
-    default: /* 'S' and 'X' */
-        o->timing.cross_core = option == 'X';
-        return true;
     }
+    return true;
 }
 
-/* Returns EXIT_DONE, or the status to end with; -1 when help was printed. */
 static int read_options(struct echo_options *o, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"engines", required_argument, NULL, 'e'}, {"connections", required_argument, NULL, 'c'},
-        {"size", required_argument, NULL, 's'},    {"seconds", required_argument, NULL, 't'},
-        {"rounds", required_argument, NULL, 'r'},  {"json", required_argument, NULL, 'j'},
-        {"same-core", no_argument, NULL, 'S'},     {"cross-core", no_argument, NULL, 'X'},
-        {"help", no_argument, NULL, 'h'},          {0}};
-    int answer;
-    optind = 0;
-    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (answer == 'h')
-            return help(), -1;
-        if (answer == '?' || answer == ':')
-            return say_bad_option("weir compare echo", argv, answer);
-        if (!take_option(o, answer, optarg))
-            return EXIT_USAGE;
-    }
-    if (optind < argc)
-        return say_usage("`weir compare echo` takes options only, but got '%s'", argv[optind]);
-    if (o->timing.cross_core && cpus_count() < 2)
-        return say_failed("--cross-core needs two CPUs, but this process may use only one; measure "
-                          "with --same-core");
-    return EXIT_DONE;
+    static const struct option  options[] = {COMPARE_OPTIONS,
+                                             COMPARE_CORES,
+                                             {"connections", required_argument, NULL, 'c'},
+                                             {"size", required_argument, NULL, 's'},
+                                             {0}};
+    const struct compare_reader reader = {.command = "weir compare echo",
+                                          .options = options,
+                                          .common = &o->common,
+                                          .take = take_option,
+                                          .user = o,
+                                          .help = help};
+    return compare_read_options(&reader, argc, argv);
 }
 
 static void tell_progress(void *user, const struct series *series, size_t round,
@@ -145,32 +103,35 @@ static void tell_progress(void *user, const struct series *series, size_t round,
     if (counting)
         snprintf(stage, sizeof stage, "counting system calls");
     else
-        snprintf(stage, sizeof stage, "round %zu of %zu", round + 1, c->options->rounds);
+        snprintf(stage, sizeof stage, "round %zu of %zu", round + 1, c->options->common.rounds);
     progress_step(&c->progress, stage, next->plan.name);
 }
 
 /* A trial is its window, its warm-up and the start and end of its processes. */
 static double expected_s(const struct comparison *c)
 {
-    double trial_s = (double)(c->options->timing.window_ns + c->options->timing.warmup_ns) / 1e9;
-    return (double)c->choice.chosen_count * ((double)c->options->rounds * (trial_s + 0.05) + 0.6);
+    double trial_s =
+        (double)(c->options->common.timing.window_ns + c->options->common.timing.warmup_ns) / 1e9;
+    return (double)c->choice.chosen_count *
+           ((double)c->options->common.rounds * (trial_s + 0.05) + 0.6);
 }
 
 /* Measures; EXIT_DONE, EXIT_FAILED after a sentence, or 128 and the signal that stopped it. */
 static int measure(struct comparison *c)
 {
-    struct failure why = {0};
+    struct failure     why = {0};
+    const char *const *command = programs_command(PROGRAM_EXAMPLE_ECHO);
     c->series.shape = c->options->shape;
-    c->series.timing = c->options->timing;
-    if (series_open(&c->series, c->choice.chosen_count, c->options->rounds, &why) < 0)
+    c->series.timing = c->options->common.timing;
+    if (series_open(&c->series, c->choice.chosen_count, c->options->common.rounds, &why) < 0)
         return say_failed("%s", why.sentence);
     for (size_t i = 0; i < c->choice.chosen_count; i++)
         c->series.entrants[i].plan = (struct server_plan){.name = c->choice.chosen[i]->name,
-                                                          .argv = server_command,
+                                                          .argv = command,
                                                           .engine = c->choice.chosen[i]->name};
     stop_watch();
     progress_begin(&c->progress, expected_s(c));
-    int result = series_run(&c->series, c->options->rounds, tell_progress, c, &why);
+    int result = series_run(&c->series, c->options->common.rounds, tell_progress, c, &why);
     if (result == 0)
         result = series_count_syscalls(&c->series, COUNTED_REQUESTS, tell_progress, c, &why);
     progress_end(&c->progress);
@@ -234,10 +195,11 @@ static void print_served(const struct series *series)
     table_print(&table, stdout);
 }
 
-/* Across cores the slower side sets the rate; when that is the load, the rates say little. */
+/* Not on one core, the slower side sets the rate; when that is the load, the rates say little. */
 static void print_bottleneck(const struct series *series)
 {
-    for (size_t i = 0; i < series->count && series->timing.cross_core; i++) {
+    bool apart = series->timing.cross_core || cpus_from_last(0) < 0;
+    for (size_t i = 0; i < series->count && apart; i++) {
         const struct entrant *e = &series->entrants[i];
         double                rate = series_range(e, FIGURE_RATE).middle / 1e6;
         double                load = series_range(e, FIGURE_CLIENT_US).middle * rate;
@@ -287,10 +249,11 @@ static int run(struct comparison *c)
     struct failure why = {0};
     int            status = measure(c);
     if (status != EXIT_FAILED && series_rounds(&c->series) > 0) {
-        bool to_stdout = c->options->json && strcmp(c->options->json, "-") == 0;
+        bool to_stdout = c->options->common.json && strcmp(c->options->common.json, "-") == 0;
         if (!to_stdout)
             print_results(c);
-        if (c->options->json && report_json_write(results_json(c), c->options->json, &why) < 0)
+        if (c->options->common.json &&
+            document_write(results_json(c), c->options->common.json, &why) < 0)
             status = say_failed("%s", why.sentence);
     } else if (status > EXIT_USAGE) {
         say_failed("stopped before anything was measured");
@@ -311,22 +274,22 @@ int compare_echo_command(int argc, char **argv)
 {
     static struct echo_options options;
     static struct comparison   comparison;
-    options = (struct echo_options){.shape = {.connections = 50, .size = 64, .depth = 1},
-                                    .timing = {.warmup_ns = 150 * NS_PER_MS},
-                                    .rounds = 5};
+    options = (struct echo_options){
+        .shape = {.connections = 50, .size = 64, .depth = 1},
+        .common = {.timing = {.warmup_ns = 150 * NS_PER_MS}, .rounds = 5}};
     comparison = (struct comparison){.options = &options};
     int status = read_options(&options, argc, argv);
     if (status == -1)
         return EXIT_DONE;
     if (status == EXIT_DONE)
-        status = choice_make(&comparison.choice, options.engines, default_engines);
+        status = choice_make(&comparison.choice, options.common.engines, choice_stream_engines);
     if (status == EXIT_DONE)
-        status = choice_cap(&comparison.choice, options.engines, options.shape.connections);
-    if (!options.timing.window_ns)
-        options.timing.window_ns = default_window_ns(comparison.choice.chosen_count);
+        status = choice_cap(&comparison.choice, options.common.engines, options.shape.connections);
+    if (!options.common.timing.window_ns)
+        options.common.timing.window_ns = default_window_ns(comparison.choice.chosen_count);
     if (status == EXIT_DONE)
         status = choice_ensure_descriptors(options.shape.connections, "--connections");
     if (status == EXIT_DONE)
-        status = choice_check_writable(options.json);
+        status = choice_check_writable(options.common.json);
     return status == EXIT_DONE ? run(&comparison) : status;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* compare_idle.c - `weir compare idle`: one active connection among N idle ones, on one mechanism
  * after the other: whose cost grows with what does nothing? */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,35 +8,24 @@
 
 #include "choice.h"
 #include "command.h"
+#include "compare_options.h"
 #include "measure/clock.h"
-#include "measure/cpus.h"
+#include "measure/document.h"
 #include "measure/progress.h"
 #include "measure/report.h"
 #include "measure/stop.h"
 #include "programs.h"
 #include "verdict.h"
 
-enum { COUNTS_MAX = 4, ROWS_MAX = CHOICE_ROOM + 2, COUNTED_REQUESTS = 200 };
+enum { COUNTS_MAX = 4, ROWS_MAX = CHOICE_ROOM + 3, COUNTED_REQUESTS = 200 };
 
 /* A cost that grows by no more than this from the fewest to the most idle ones is called flat. */
 #define FLAT 1.15
 
-static const char default_engines[] =
-    "threads,spin,select,poll,epoll,epoll-et,epoll-oneshot,linux-aio,sigio,io_uring";
-
-static const char *const example[] = {"/proc/self/exe", PROGRAM_ARGUMENT, PROGRAM_EXAMPLE_ECHO, "0",
-                                      NULL};
-static const char *const hand_epoll[] = {"/proc/self/exe", PROGRAM_ARGUMENT, PROGRAM_HAND_EPOLL,
-                                         "0", NULL};
-static const char *const hand_threads[] = {"/proc/self/exe", PROGRAM_ARGUMENT, PROGRAM_HAND_THREADS,
-                                           "0", NULL};
-
 struct idle_options {
-    const char   *engines, *json;
-    int           counts[COUNTS_MAX]; /* of idle connections, ascending */
-    int           count_of_counts;
-    size_t        rounds;
-    struct timing timing;
+    struct compare_options common;
+    int                    counts[COUNTS_MAX]; /* of idle connections, ascending */
+    int                    count_of_counts;
 };
 
 struct idle {
@@ -61,25 +49,27 @@ static void help(void)
         "\n"
         "Runs the TCP echo server of the examples on one engine after the other with one active\n"
         "connection among idle ones, beside two servers written by hand: blocking (a thread a\n"
-        "connection) and hand-epoll. What a mechanism cannot hold is left out, and said.\n"
+        "connection) and hand-epoll, or hand-kqueue where there is no epoll. What a mechanism\n"
+        "cannot hold is left out, and said.\n"
         "\n"
         "  --engines LIST    engines, separated by commas (default: those allowed here of\n"
         "                    %s)\n"
         "  --idle LIST       numbers of idle connections, at most %d (default: 10,1000)\n"
         "  --seconds S       seconds measured of each in a round (default: 0.1)\n"
         "  --rounds R        rounds, each with every server and number (default: 5)\n"
-        "  --json FILE       write everything measured to FILE as JSON (- is standard output)\n"
-        "  --same-core       server and load share one CPU: the least noise (default)\n"
-        "  --cross-core      server and load on two CPUs\n"
-        "  -h, --help        print this\n",
-        default_engines, COUNTS_MAX);
+        "  --json FILE       write everything measured to FILE as JSON (- is standard "
+        "output)\n" COMPARE_CORES_HELP "  -h, --help        print this\n",
+        choice_stream_engines, COUNTS_MAX);
 }
 
-static bool read_counts(struct idle_options *o, char *list)
+/* Reads the list of --idle; false when it is wrong, which was said. */
+static bool read_counts(void *user, int option, char *list)
 {
+    struct idle_options *o = user;
+    (void)option;
     o->count_of_counts = 0;
     for (char *next = list, *word; (word = strsep(&next, ","));) {
-        long count = 0;
+        long long count = 0;
         if (!read_count("--idle", word, 0, 20000, &count))
             return false;
         if (o->count_of_counts == COUNTS_MAX ||
@@ -92,73 +82,29 @@ static bool read_counts(struct idle_options *o, char *list)
     return true;
 }
 
-/* Reads one option; false when its value is wrong, which was said. */
-static bool take_option(struct idle_options *o, int option, char *value)
-{
-    long   count = 0;
-    double seconds = 0;
-    switch (option) {
-    case 'e':
-        o->engines = value;
-        return true;
-    case 'j':
-        o->json = value;
-        return true;
-    case 'i':
-        return read_counts(o, value);
-    case 'r':
-        if (!read_count("--rounds", value, 1, 1000, &count))
-            return false;
-        o->rounds = (size_t)count;
-        return true;
-    case 't':
-        if (!read_seconds("--seconds", value, 0.01, 3600, &seconds))
-            return false;
-        o->timing.window_ns = (uint64_t)(seconds * 1e9);
-        return true;
-    default: /* 'S' and 'X' */
-        o->timing.cross_core = option == 'X';
-        return true;
-    }
-}
-
-/* EXIT_DONE, or the status to end with; -1 when help was printed. */
 static int read_options(struct idle_options *o, int argc, char **argv)
 {
-    static const struct option options[] = {{"engines", required_argument, NULL, 'e'},
-                                            {"idle", required_argument, NULL, 'i'},
-                                            {"seconds", required_argument, NULL, 't'},
-                                            {"rounds", required_argument, NULL, 'r'},
-                                            {"json", required_argument, NULL, 'j'},
-                                            {"same-core", no_argument, NULL, 'S'},
-                                            {"cross-core", no_argument, NULL, 'X'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int                        answer;
-    optind = 0;
-    while ((answer = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (answer == 'h')
-            return help(), -1;
-        if (answer == '?' || answer == ':')
-            return say_bad_option("weir compare idle", argv, answer);
-        if (!take_option(o, answer, optarg))
-            return EXIT_USAGE;
-    }
-    if (optind < argc)
-        return say_usage("`weir compare idle` takes options only, but got '%s'", argv[optind]);
-    if (o->timing.cross_core && cpus_count() < 2)
-        return say_failed("--cross-core needs two CPUs, but this process may use only one; measure "
-                          "with --same-core");
-    return EXIT_DONE;
+    static const struct option options[] = {
+        COMPARE_OPTIONS, COMPARE_CORES, {"idle", required_argument, NULL, 'i'}, {0}};
+    const struct compare_reader reader = {.command = "weir compare idle",
+                                          .options = options,
+                                          .common = &o->common,
+                                          .take = read_counts,
+                                          .user = o,
+                                          .help = help};
+    return compare_read_options(&reader, argc, argv);
 }
 
 /* ---- Measuring ------------------------------------------------------------------------------- */
 
-static void add_row(struct idle *idle, const char *name, const char *const *argv,
-                    const char *engine)
+/* A row for a program, unless this build is without it. */
+static void add_row(struct idle *idle, const char *name, const char *program, const char *engine)
 {
+    if (!programs_has(program))
+        return;
     struct row *row = &idle->rows[idle->row_count++];
-    row->plan = (struct server_plan){.name = name, .argv = argv, .engine = engine};
+    row->plan = (struct server_plan){
+        .name = name, .argv = programs_command(program), .engine = engine};
 }
 
 /* The most idle connections that the row's server is asked to hold. */
@@ -173,15 +119,17 @@ static int open_series(struct idle *idle, struct failure *why)
     const struct idle_options *o = &idle->options;
     size_t                     cells = 0;
     for (size_t i = 0; i < idle->choice.chosen_count; i++)
-        add_row(idle, idle->choice.chosen[i]->name, example, idle->choice.chosen[i]->name);
-    add_row(idle, "blocking", hand_threads, NULL);
-    add_row(idle, "hand-epoll", hand_epoll, NULL);
+        add_row(idle, idle->choice.chosen[i]->name, PROGRAM_EXAMPLE_ECHO,
+                idle->choice.chosen[i]->name);
+    add_row(idle, "blocking", PROGRAM_HAND_THREADS, NULL);
+    add_row(idle, "hand-epoll", PROGRAM_HAND_EPOLL, NULL);
+    add_row(idle, "hand-kqueue", PROGRAM_HAND_KQUEUE, NULL);
     for (int r = 0; r < idle->row_count; r++)
         for (int i = 0; i < o->count_of_counts; i++)
             cells += o->counts[i] <= most_of(&idle->rows[r]);
     idle->series.shape = (struct shape){.connections = 1, .size = 64, .depth = 1};
-    idle->series.timing = o->timing;
-    if (series_open(&idle->series, cells, o->rounds, why) < 0)
+    idle->series.timing = o->common.timing;
+    if (series_open(&idle->series, cells, o->common.rounds, why) < 0)
         return -1;
     struct entrant *next = idle->series.entrants;
     for (int r = 0; r < idle->row_count; r++)
@@ -204,7 +152,7 @@ static void tell_progress(void *user, const struct series *series, size_t round,
     if (counting)
         snprintf(stage, sizeof stage, "counting system calls");
     else
-        snprintf(stage, sizeof stage, "round %zu of %zu", round + 1, idle->options.rounds);
+        snprintf(stage, sizeof stage, "round %zu of %zu", round + 1, idle->options.common.rounds);
     snprintf(what, sizeof what, "%s, %d idle", next->plan.name, next->idle);
     progress_step(&idle->progress, stage, what);
 }
@@ -217,7 +165,7 @@ static int measure(struct idle *idle)
         return say_failed("%s", why.sentence);
     stop_watch();
     progress_begin(&idle->progress, 0);
-    int result = series_run(&idle->series, idle->options.rounds, tell_progress, idle, &why);
+    int result = series_run(&idle->series, idle->options.common.rounds, tell_progress, idle, &why);
     if (result == 0)
         result = series_count_syscalls(&idle->series, COUNTED_REQUESTS, tell_progress, idle, &why);
     progress_end(&idle->progress);
@@ -327,9 +275,9 @@ static void print_results(const struct idle *idle)
     struct series              series = judged(idle);
     char                       workload[64];
     printf("one active connection among idle ones, 64 bytes a request, server and load on %s\n",
-           o->timing.cross_core ? "two cores" : "one core");
+           report_cores(&o->common.timing));
     printf("%zu round%s of %g s%s; median min..max; every byte was checked\n\n", rounds,
-           rounds == 1 ? "" : "s", (double)o->timing.window_ns / 1e9,
+           rounds == 1 ? "" : "s", (double)o->common.timing.window_ns / 1e9,
            idle->complete ? "" : " (stopped early)");
     print_table(idle);
     putchar('\n');
@@ -379,11 +327,11 @@ static int run(struct idle *idle)
 {
     struct failure why = {0};
     int            status = measure(idle);
-    const char    *json = idle->options.json;
+    const char    *json = idle->options.common.json;
     if (status != EXIT_FAILED && series_rounds(&idle->series) > 0) {
         if (!json || strcmp(json, "-") != 0)
             print_results(idle);
-        if (json && report_json_write(results_json(idle), json, &why) < 0)
+        if (json && document_write(results_json(idle), json, &why) < 0)
             status = say_failed("%s", why.sentence);
     } else if (status > EXIT_USAGE) {
         say_failed("stopped before anything was measured");
@@ -395,20 +343,20 @@ static int run(struct idle *idle)
 int compare_idle_command(int argc, char **argv)
 {
     static struct idle idle;
-    idle = (struct idle){
-        .options = {.counts = {10, 1000},
-                    .count_of_counts = 2,
-                    .rounds = 5,
-                    .timing = {.warmup_ns = 20 * NS_PER_MS, .window_ns = 100 * NS_PER_MS}}};
+    idle = (struct idle){.options = {.counts = {10, 1000},
+                                     .count_of_counts = 2,
+                                     .common = {.rounds = 5,
+                                                .timing = {.warmup_ns = 20 * NS_PER_MS,
+                                                           .window_ns = 100 * NS_PER_MS}}}};
     struct idle_options *o = &idle.options;
     int                  status = read_options(o, argc, argv);
     if (status == -1)
         return EXIT_DONE;
     if (status == EXIT_DONE)
-        status = choice_make(&idle.choice, o->engines, default_engines);
+        status = choice_make(&idle.choice, o->common.engines, choice_stream_engines);
     if (status == EXIT_DONE)
         status = choice_ensure_descriptors(o->counts[o->count_of_counts - 1] + 1, "--idle");
     if (status == EXIT_DONE)
-        status = choice_check_writable(o->json);
+        status = choice_check_writable(o->common.json);
     return status == EXIT_DONE ? run(&idle) : status;
 }

@@ -8,7 +8,7 @@
 
 #include "command.h"
 #include "matrix.h"
-#include "measure/report.h"
+#include "measure/document.h"
 #include "measure/table.h"
 
 enum { ENGINE_ROOM = 32, FEATURE_ROOM = 32 };
@@ -114,7 +114,7 @@ static int print_json(const struct weir_engine_info *engines, int count, const s
     struct failure why = {0};
     json_t        *document = json_pack("{s:s, s:s, s:o}", "schema", "weir-engines-1", "weir",
                                         weir_version_text(), "engines", array);
-    return report_json_write(document, "-", &why) == 0 ? EXIT_DONE : say_failed("%s", why.sentence);
+    return document_write(document, "-", &why) == 0 ? EXIT_DONE : say_failed("%s", why.sentence);
 }
 
 /* EXIT_DONE when the command goes on. */

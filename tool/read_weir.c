@@ -24,7 +24,7 @@ static void start(struct slot *slot)
 {
     slot->offset = reader_next(&reader);
     slot->started_ns = clock_ns();
-    weir_read(&slot->op, &file, slot->data, reader.size, slot->offset, 0, on_read);
+    weir_read(&slot->op, &file, slot->data, reader.plan.size, slot->offset, 0, on_read);
 }
 
 static void on_read(struct weir_op *op)
@@ -37,7 +37,7 @@ static void on_read(struct weir_op *op)
 static void on_open(struct weir_op *op)
 {
     if (op->result < 0)
-        reader_fail(&reader, "the file could not be opened", (int)-op->result);
+        work_fail(&reader.work, "the file could not be opened", (int)-op->result);
 }
 
 int read_weir_main(int argc, char **argv)
@@ -52,22 +52,22 @@ int read_weir_main(int argc, char **argv)
         fprintf(stderr, "weir_loop_open: %s\n", weir_error_text(error));
         return 1;
     }
-    if (reader.direct)
+    if (reader.plan.direct)
         mode |= WEIR_OPEN_DIRECT;
-    weir_open(&open, loop, &file, reader.path, mode, 0, on_open);
+    weir_open(&open, loop, &file, reader.plan.path, mode, 0, on_open);
     weir_run(loop, WEIR_UNTIL_DONE);
-    struct slot *slots = calloc(reader.depth, sizeof *slots);
-    for (unsigned i = 0; slots && i < reader.depth; i++)
-        if (posix_memalign(&slots[i].data, reader.size, reader.size) != 0)
+    struct slot *slots = calloc(reader.plan.depth, sizeof *slots);
+    for (unsigned i = 0; slots && i < reader.plan.depth; i++)
+        if (posix_memalign(&slots[i].data, reader.plan.size, reader.plan.size) != 0)
             return 1;
     if (!slots)
         return 1;
-    reader_begin(&reader);
-    for (unsigned i = 0; i < reader.depth; i++)
+    work_begin(&reader.work);
+    for (unsigned i = 0; i < reader.plan.depth; i++)
         start(&slots[i]);
     weir_run(loop, WEIR_UNTIL_DONE);
-    int status = reader_end(&reader);
-    for (unsigned i = 0; i < reader.depth; i++)
+    int status = work_end(&reader.work);
+    for (unsigned i = 0; i < reader.plan.depth; i++)
         free(slots[i].data);
     free(slots);
     return weir_loop_close(loop, WEIR_FOREVER) ? 1 : status;

@@ -22,7 +22,7 @@ enum { JOBS_MAX = 256, TRACE_LINES = 30, OUTPUT_ROOM = 4000 };
 
 struct asked {
     struct sim_plan plan;
-    long            runs, seed, jobs;
+    long long       runs, seed, jobs;
     const char     *trace; /* the file that a failing run's trace is left in, or NULL */
 };
 
@@ -81,7 +81,7 @@ static int run_series(struct series *series, struct failure *why)
     progress_begin(&progress, 0);
     while (!stop_requested()) {
         int running = 0;
-        for (long i = 0; i < asked->jobs; i++) {
+        for (long long i = 0; i < asked->jobs; i++) {
             struct sim_run *run = &series->runs[i];
             if (run->pid <= 0 && !series->found && series->started < asked->runs) {
                 *run = (struct sim_run){.seed = (uint64_t)(asked->seed + series->started++)};
@@ -96,7 +96,7 @@ static int run_series(struct series *series, struct failure *why)
         if (ended < 0)
             continue;
         char what[64];
-        snprintf(what, sizeof what, "%ld of %ld runs", ++series->ended, asked->runs);
+        snprintf(what, sizeof what, "%ld of %lld runs", ++series->ended, asked->runs);
         if (series->ended % 32 == 0)
             progress_step(&progress, "sim", what);
         if (sim_run_failed(&series->runs[ended]))
@@ -163,7 +163,7 @@ static int check_program(const struct asked *asked, struct failure *why)
     long line = error ? 0 : first_difference(traces[0], traces[1]);
     if (line)
         error = fail(why,
-                     "%s is not the same from run to run: the traces of seed %ld differ in line "
+                     "%s is not the same from run to run: the traces of seed %lld differ in line "
                      "%ld; what it takes from elsewhere, such as the time, has to come from weir",
                      asked->plan.program[0], asked->seed, line);
     unlink(traces[0]);
@@ -344,7 +344,7 @@ static int read_options(int argc, char **argv, struct asked *asked, bool *helped
 static int report(struct series *series, double seconds, struct failure *why)
 {
     if (!series->found) {
-        printf("%ld runs, seeds %ld to %ld: none failed, in %.1f s.\n", series->ended,
+        printf("%ld runs, seeds %lld to %lld: none failed, in %.1f s.\n", series->ended,
                series->asked->seed, series->asked->seed + series->ended - 1, seconds);
         return EXIT_DONE;
     }
@@ -374,7 +374,7 @@ int sim_command(int argc, char **argv)
     int      error = check_program(&asked, &why);
     if (!error)
         error = run_series(&series, &why);
-    for (long i = 0; i < asked.jobs; i++)
+    for (long long i = 0; i < asked.jobs; i++)
         if (series.runs[i].pid > 0)
             sim_run_finish(&series.runs[i]);
     free(series.runs);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,19 +121,31 @@ static int find_ended(struct sim_run *runs, int count)
     return -1;
 }
 
+static void child_ended(int signo)
+{
+    (void)signo;
+}
+
+/* SIGCHLD gets through inside of the wait only, so that one that ends before it is not missed. */
 int sim_run_await(struct sim_run *runs, int count)
 {
-    const struct timespec a_while = {.tv_nsec = 100000000};
-    sigset_t              children, before;
+    const struct timespec  a_while = {.tv_nsec = 100000000};
+    const struct sigaction heard = {.sa_handler = child_ended};
+    struct sigaction       action;
+    sigset_t               children, before;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &children, &before); /* one that ends from here on is not missed */
+    sigaction(SIGCHLD, &heard, &action);
+    sigprocmask(SIG_BLOCK, &children, &before);
     int ended = find_ended(runs, count);
     if (ended < 0) {
-        sigtimedwait(&children, NULL, &a_while);
+        sigset_t during = before;
+        sigdelset(&during, SIGCHLD);
+        pselect(0, NULL, NULL, NULL, &a_while, &during);
         ended = find_ended(runs, count);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
+    sigaction(SIGCHLD, &action, NULL);
     return ended;
 }
 

@@ -4,57 +4,9 @@
  * 2002. */
 #include "sim_shrink.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RUNS_MAX 400 /* then it is small enough */
-
-/* ---- Lists ----------------------------------------------------------------------------------- */
-
-static int add(struct fault_list *list, uint32_t number)
-{
-    uint32_t *numbers = realloc(list->numbers, (list->count + 1) * sizeof *numbers);
-    if (!numbers)
-        return -1;
-    list->numbers = numbers;
-    numbers[list->count++] = number;
-    return 0;
-}
-
-int fault_list_read(struct fault_list *list, const char *trace, struct failure *why)
-{
-    char     line[512];
-    unsigned number;
-    FILE    *file = fopen(trace, "re");
-    *list = (struct fault_list){0};
-    if (!file)
-        return fail(why, "cannot read %s: %s", trace, strerror(errno));
-    int error = 0;
-    while (!error && fgets(line, sizeof line, file))
-        if (sscanf(line, "%*s fault %u ", &number) == 1)
-            error = add(list, number);
-    fclose(file);
-    return error ? fail(why, "no memory is left") : 0;
-}
-
-void fault_list_finish(struct fault_list *list)
-{
-    free(list->numbers);
-    *list = (struct fault_list){0};
-}
-
-char *fault_list_text(const struct fault_list *list)
-{
-    char *text = malloc(list->count * 11 + 2), *at = text;
-    if (!text)
-        return NULL;
-    memcpy(text, "0", 2);
-    for (size_t i = 0; i < list->count; i++)
-        at += sprintf(at, i ? ",%u" : "%u", list->numbers[i]);
-    return text;
-}
 
 /* ---- Shrinking ------------------------------------------------------------------------------- */
 

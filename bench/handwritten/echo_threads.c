@@ -7,7 +7,6 @@
  * that ended for the next. Where no thread can be had, the connection is closed and a sentence
  * says so, once. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +19,7 @@ enum { STACK = 64 * 1024, BUFFER = 16 * 1024 };
 static bool send_all(int fd, const char *data, size_t length)
 {
     for (ssize_t n; length; data += n, length -= (size_t)n)
-        if ((n = send(fd, data, length, MSG_NOSIGNAL)) < 0)
+        if ((n = send(fd, data, length, 0)) < 0)
             return false;
     return true;
 }
@@ -47,7 +46,7 @@ int main(int argc, char **argv)
     must(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0,
          "pthread_attr_setdetachstate");
     for (;;) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept(listener, NULL, NULL);
         if (fd < 0)
             continue; /* one that was gone again, or no descriptor is left */
         int error = pthread_create(&thread, &attributes, serve, (void *)(intptr_t)fd);

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ static inline void must(int ok, const char *what)
 
 /* Listens on 127.0.0.1 at the port of argv[1] (0: any), prints "listening on 127.0.0.1:PORT"
  * and returns the socket. Mode is SOCK_NONBLOCK, or 0 for io_uring, which would answer EAGAIN
- * instead of waiting on a non-blocking socket. Accepted sockets inherit TCP_NODELAY from it. */
+ * instead of waiting on a non-blocking socket. Accepted sockets inherit TCP_NODELAY from it.
+ * SIGPIPE is ignored: a peer that is gone is what send() answers. */
 static inline int listen_loopback(int argc, char **argv, int mode)
 {
     if (argc != 2) {
@@ -33,8 +35,9 @@ static inline int listen_loopback(int argc, char **argv, int mode)
                                   .sin_port = htons((uint16_t)atoi(argv[1])),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t          length = sizeof address;
-    int                one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | mode, 0);
+    int                one = 1, fd = socket(AF_INET, SOCK_STREAM | mode, 0);
     must(fd >= 0, "socket");
+    signal(SIGPIPE, SIG_IGN);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     must(bind(fd, (struct sockaddr *)&address, sizeof address) == 0, "bind");

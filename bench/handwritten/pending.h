@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pending.h - bytes that a full socket did not take yet; memory only while there are any. */
+/* pending.h - bytes that a full socket did not take yet; memory only while there are any.
+ * Who uses it ignores SIGPIPE. */
 #ifndef HANDWRITTEN_PENDING_H
 #define HANDWRITTEN_PENDING_H
 
@@ -19,7 +20,7 @@ enum sending { SENT_ALL, SENT_PART, SENT_FAILED };
 /* Sends what was just received straight from the shared buffer; what does not fit is kept. */
 static inline enum sending send_or_keep(struct pending *p, int fd, const char *data, size_t length)
 {
-    ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
+    ssize_t n = send(fd, data, length, 0);
     if (n == (ssize_t)length)
         return SENT_ALL;
     if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -35,7 +36,7 @@ static inline enum sending send_or_keep(struct pending *p, int fd, const char *d
 /* Goes on with what was kept. */
 static inline enum sending send_kept(struct pending *p, int fd)
 {
-    ssize_t n = send(fd, p->data + p->sent, p->length - p->sent, MSG_NOSIGNAL);
+    ssize_t n = send(fd, p->data + p->sent, p->length - p->sent, 0);
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         return SENT_FAILED;
     p->sent += n > 0 ? (size_t)n : 0;

@@ -2,7 +2,6 @@
 /* read_blocking.c - a random reader that waits in pread(); for several reads at a time it has as
  * many threads. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@ static void *read_on(void *data)
         uint64_t offset = reader_next(&reader);
         pthread_mutex_unlock(&lock);
         uint64_t started_ns = clock_ns();
-        ssize_t  result = pread(fd, data, reader.size, (off_t)offset);
+        ssize_t  result = pread(fd, data, reader.plan.size, (off_t)offset);
         if (result < 0)
             result = -errno;
         pthread_mutex_lock(&lock);
@@ -36,25 +35,25 @@ int main(int argc, char **argv)
 {
     if (reader_open(&reader, argc, argv) < 0)
         return 2;
-    fd = open(reader.path, O_RDONLY | O_CLOEXEC | (reader.direct ? O_DIRECT : 0));
+    fd = reader_file(&reader);
     if (fd < 0)
-        reader_fail(&reader, "the file could not be opened", errno);
-    pthread_t *threads = calloc(reader.depth, sizeof *threads);
-    void     **data = calloc(reader.depth, sizeof *data);
+        work_fail(&reader.work, "the file could not be opened", errno);
+    pthread_t *threads = calloc(reader.plan.depth, sizeof *threads);
+    void     **data = calloc(reader.plan.depth, sizeof *data);
     if (!threads || !data)
         return 1;
-    for (unsigned i = 0; i < reader.depth; i++)
-        if (posix_memalign(&data[i], reader.size, reader.size) != 0)
+    for (unsigned i = 0; i < reader.plan.depth; i++)
+        if (posix_memalign(&data[i], reader.plan.size, reader.plan.size) != 0)
             return 1;
-    reader_begin(&reader);
-    for (unsigned i = 1; i < reader.depth; i++)
+    work_begin(&reader.work);
+    for (unsigned i = 1; i < reader.plan.depth; i++)
         if (pthread_create(&threads[i], NULL, read_on, data[i]) != 0)
             return 1;
     read_on(data[0]);
-    for (unsigned i = 1; i < reader.depth; i++)
+    for (unsigned i = 1; i < reader.plan.depth; i++)
         pthread_join(threads[i], NULL);
-    int status = reader_end(&reader);
-    for (unsigned i = 0; i < reader.depth; i++)
+    int status = work_end(&reader.work);
+    for (unsigned i = 0; i < reader.plan.depth; i++)
         free(data[i]);
     free(data);
     free(threads);

@@ -2,7 +2,6 @@
 /* read_uring.c - a random reader on io_uring, as good as its author could write it: one thread, one
  * io_uring_enter for all reads that a turn starts and ends. */
 #include <errno.h>
-#include <fcntl.h>
 #include <liburing.h>
 #include <stdlib.h>
 
@@ -23,7 +22,7 @@ static void start(struct slot *slot)
     struct io_uring_sqe *entry = io_uring_get_sqe(&ring); /* as many as slots: never NULL */
     slot->offset = reader_next(&reader);
     slot->started_ns = clock_ns();
-    io_uring_prep_read(entry, fd, slot->data, (unsigned)reader.size, slot->offset);
+    io_uring_prep_read(entry, fd, slot->data, (unsigned)reader.plan.size, slot->offset);
     io_uring_sqe_set_data(entry, slot);
 }
 
@@ -49,31 +48,31 @@ int main(int argc, char **argv)
 {
     if (reader_open(&reader, argc, argv) < 0)
         return 2;
-    fd = open(reader.path, O_RDONLY | O_CLOEXEC | (reader.direct ? O_DIRECT : 0));
+    fd = reader_file(&reader);
     if (fd < 0)
-        reader_fail(&reader, "the file could not be opened", errno);
-    int error = io_uring_queue_init(reader.depth, &ring,
+        work_fail(&reader.work, "the file could not be opened", errno);
+    int error = io_uring_queue_init(reader.plan.depth, &ring,
                                     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
     if (error)
-        reader_fail(&reader, "the ring could not be had", -error);
-    struct slot *slots = calloc(reader.depth, sizeof *slots);
+        work_fail(&reader.work, "the ring could not be had", -error);
+    struct slot *slots = calloc(reader.plan.depth, sizeof *slots);
     if (!slots)
         return 1;
-    for (unsigned i = 0; i < reader.depth; i++)
-        if (posix_memalign(&slots[i].data, reader.size, reader.size) != 0)
+    for (unsigned i = 0; i < reader.plan.depth; i++)
+        if (posix_memalign(&slots[i].data, reader.plan.size, reader.plan.size) != 0)
             return 1;
-    reader_begin(&reader);
-    unsigned in_flight = reader.depth;
-    for (unsigned i = 0; i < reader.depth; i++)
+    work_begin(&reader.work);
+    unsigned in_flight = reader.plan.depth;
+    for (unsigned i = 0; i < reader.plan.depth; i++)
         start(&slots[i]);
     while (in_flight) {
         error = io_uring_submit_and_wait(&ring, 1);
         if (error < 0 && error != -EINTR)
-            reader_fail(&reader, "io_uring_enter", -error);
+            work_fail(&reader.work, "io_uring_enter", -error);
         serve(&in_flight);
     }
-    int status = reader_end(&reader);
-    for (unsigned i = 0; i < reader.depth; i++)
+    int status = work_end(&reader.work);
+    for (unsigned i = 0; i < reader.plan.depth; i++)
         free(slots[i].data);
     free(slots);
     return status;

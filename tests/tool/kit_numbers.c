@@ -23,6 +23,11 @@ static uint64_t next_random(void)
     return random_state;
 }
 
+static size_t next_below(size_t bound)
+{
+    return (size_t)(next_random() % bound);
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -44,7 +49,7 @@ static void quantiles_are_within_one_percent(void)
     expect(whole.count == VALUES, "%llu", (unsigned long long)whole.count);
     expect(whole.max_ns == values[VALUES - 1], "%llu", (unsigned long long)whole.max_ns);
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
-        size_t rank = (size_t)(shares[i] * VALUES + 0.5);
+        size_t rank = (size_t)(shares[i] * (double)VALUES + 0.5);
         double right = (double)values[rank > 0 ? rank - 1 : 0];
         double told = (double)hist_quantile_ns(&whole, shares[i]);
         expect(told >= right * 0.99 && told <= right * 1.01, "share %g: %g, not %g", shares[i],
@@ -63,14 +68,14 @@ static void patterns_are_position_dependent(void)
     unsigned char whole[200], piece[200];
     for (int i = 0; i < 2000; i++) {
         uint64_t base = pattern_base((uint32_t)next_random() % 1000, next_random() % 100000);
-        size_t   offset = next_random() % 200, length = next_random() % (201 - offset);
+        size_t   offset = next_below(200), length = next_below(201 - offset);
         pattern_fill(whole, base, 0, sizeof whole);
         pattern_fill(piece, base, offset, length);
         expect(memcmp(piece, whole + offset, length) == 0, "offset %zu length %zu", offset, length);
         expect(pattern_check(piece, base, offset, length) == length, "a right piece is refused");
         if (length == 0)
             continue;
-        size_t bad = next_random() % length;
+        size_t bad = next_below(length);
         piece[bad] ^= (unsigned char)(1u << next_random() % 8);
         expect(pattern_check(piece, base, offset, length) == bad, "a wrong byte at %zu", bad);
     }
@@ -113,6 +118,12 @@ static void statistics_are_right(void)
     expect(memcmp(&r, &again, sizeof r) == 0, "the same pairs give another interval");
     expect(r.low <= r.middle && r.middle <= r.high && r.low < r.high, "%g %g..%g", r.middle, r.low,
            r.high);
+    a[3] = b[3] = b[7] = 0; /* the clock did not see these */
+    r = stats_ratio(a, b, 20);
+    expect(r.low > 0.8 && r.low <= r.middle && r.high < 1.2, "%g %g..%g", r.middle, r.low, r.high);
+    memset(b, 0, sizeof b);
+    r = stats_ratio(a, b, 20);
+    expect(stats_decide(r, 20, 1.05) == DECISION_UNRESOLVED, "%g %g..%g", r.middle, r.low, r.high);
 }
 
 static void decisions_follow_the_rule(void)
@@ -125,6 +136,21 @@ static void decisions_follow_the_rule(void)
     expect(stats_decide(wide, 15, 1.08) == DECISION_UNRESOLVED, "too wide");
     expect(stats_decide(wide, 15, 0.99) == DECISION_MISSED,
            "wide, and above the goal all the same");
+
+    /* At least so much: the same, turned over. */
+    expect(stats_decide_least(narrow, 15, 1.12) == DECISION_MET, "the upper end reaches the goal");
+    expect(stats_decide_least(narrow, 15, 1.15) == DECISION_MISSED, "all of it is below the goal");
+    expect(stats_decide_least(narrow, 14, 1.15) == DECISION_UNRESOLVED, "too few rounds");
+    expect(stats_decide_least(wide, 15, 1.08) == DECISION_UNRESOLVED, "too wide");
+    expect(stats_decide_least(wide, 15, 1.21) == DECISION_MISSED, "wide, and below all the same");
+
+    /* Never behind: what is inside the noise is not. */
+    const struct range slightly = {1.06, 1.04, 1.07}, unsure = {1.20, 0.99, 1.50};
+    expect(stats_decide_ahead(narrow, 15) == DECISION_MISSED, "behind by a tenth");
+    expect(stats_decide_ahead(narrow, 14) == DECISION_UNRESOLVED, "too few rounds");
+    expect(stats_decide_ahead(slightly, 15) == DECISION_MET, "behind by less than is resolved");
+    expect(stats_decide_ahead(unsure, 15) == DECISION_MET, "not resolved to be behind");
+    expect(stats_decide_ahead((struct range){0.5, 0.4, 0.6}, 15) == DECISION_MET, "well ahead");
     expect(stats_is_tie((struct range){1.2, 0.99, 1.4}), "the interval holds 1");
     expect(stats_is_tie((struct range){1.07, 1.05, 1.09}), "nearer than the resolution");
     expect(!stats_is_tie((struct range){1.09, 1.05, 1.12}), "clearly worse");

@@ -35,7 +35,7 @@ static bool is(const char *name)
 static void send_all(int fd, const char *data, size_t length)
 {
     while (length > 0) {
-        ssize_t n = send(fd, data, length, MSG_NOSIGNAL);
+        ssize_t n = send(fd, data, length, 0);
         if (n <= 0)
             return;
         data += n;
@@ -115,6 +115,7 @@ int main(int argc, char **argv)
     if (argc < 3)
         return 2;
     fault = argv[2];
+    signal(SIGPIPE, SIG_IGN);
     first = argc > 3 ? atol(argv[3]) : first;
     if (is("stubborn")) {
         signal(SIGINT, SIG_IGN);

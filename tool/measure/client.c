@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - the load generator: connections to an echo server, driven by a plain epoll loop.
+/* client.c - the load generator: connections to an echo server, driven by a plain loop (watch.h).
+ * With datagrams, a connection is a socket that is connected to the server's address, and each
+ * request and each answer one datagram; loopback keeps their order.
  *
  * It uses nothing of weir. Requests are computed, not stored (pattern.h), so all connections share
  * one buffer each way. Sockets stay blocking, which makes connecting simple; every transfer says
- * MSG_DONTWAIT. A connection may send up to its quota of requests and `depth` requests ahead of
- * the answers; the phases of a load are nothing but changes of the quota. Idle connections get a
- * quota of one request, which proves that the server has them. */
+ * MSG_DONTWAIT, and the process ignores SIGPIPE. A connection may send up to its quota of requests
+ * and `depth` requests ahead of the answers; the phases of a load are nothing but changes of the
+ * quota. Idle connections get a quota of one request, which proves that the server has them. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,18 +15,17 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "load.h"
 #include "pattern.h"
-#include "server.h"
+#include "system.h"
+#include "watch.h"
 
 enum {
     BUFFER_SIZE = 256 * 1024,
-    EVENT_COUNT = 1024,
     CONNECT_BATCH = 64, /* answered before the next are made, so that no backlog overflows */
     GRACEFUL_COUNT = 64 /* closed in both directions and checked; the rest are reset */
 };
@@ -33,7 +34,7 @@ static const uint64_t patience_ns = 5 * NS_PER_S;
 
 struct conn {
     int       fd;
-    bool      want_out; /* EPOLLOUT is asked for */
+    bool      want_out; /* it is told of room to send */
     uint32_t  number;
     uint64_t  quota;   /* requests that it may send in all */
     uint64_t  sending; /* the request being sent, and how far */
@@ -50,18 +51,19 @@ struct client {
     struct conn            *conns;           /* owned */
     int                     count;           /* connections made so far */
     int                     unfinished;      /* connections whose quota is not answered yet */
-    int                     epoll;
+    int                     watch;
     bool                    in_window;
-    uint64_t                answered;   /* requests, in all */
-    uint64_t                moved_ns;   /* when the last byte arrived */
-    uint64_t               *started_ns; /* owned; the rings of all connections */
-    unsigned char          *out, *in;   /* owned, BUFFER_SIZE each */
+    uint64_t                private_kib; /* of the server, when the first batch was connected */
+    uint64_t                answered;    /* requests, in all */
+    uint64_t                moved_ns;    /* when the last byte arrived */
+    uint64_t               *started_ns;  /* owned; the rings of all connections */
+    unsigned char          *out, *in;    /* owned, BUFFER_SIZE each */
 };
 
 /* The connections that send, which come first, and the silent ones. */
 static int all_of(const struct load_plan *plan)
 {
-    return plan->connections + plan->idle;
+    return plan->shape.connections + plan->shape.idle;
 }
 
 /* Remembers the sentence; always -1. */
@@ -72,9 +74,9 @@ static int want_out(struct client *client, struct conn *c, bool on)
 {
     if (c->want_out == on)
         return 0;
-    struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN, .data.ptr = c};
-    if (epoll_ctl(client->epoll, EPOLL_CTL_MOD, c->fd, &event) < 0)
-        return client_fail(client, "epoll_ctl failed in the load generator: %s", strerror(errno));
+    if (watch_want_out(client->watch, c->fd, c, on) < 0)
+        return client_fail(client, "the load generator cannot wait to send on connection %u: %s",
+                           c->number, strerror(errno));
     c->want_out = on;
     return 0;
 }
@@ -83,7 +85,9 @@ static int want_out(struct client *client, struct conn *c, bool on)
  * returns its length. */
 static size_t fill_requests(struct client *client, const struct conn *c, uint64_t limit)
 {
-    size_t size = client->plan->size, length = 0, offset = c->sent;
+    size_t size = client->plan->shape.size, length = 0, offset = c->sent;
+    if (client->plan->shape.datagrams && limit > c->sending + 1)
+        limit = c->sending + 1;
     for (uint64_t r = c->sending; r < limit && length < BUFFER_SIZE; r++, offset = 0) {
         size_t part = size - offset;
         if (part > BUFFER_SIZE - length)
@@ -97,10 +101,10 @@ static size_t fill_requests(struct client *client, const struct conn *c, uint64_
 /* Moves the connection on by what was really sent, and notes when each request began. */
 static void count_sent(struct client *client, struct conn *c, size_t length, uint64_t now_ns)
 {
-    size_t size = client->plan->size;
+    size_t size = client->plan->shape.size;
     while (length > 0) {
         if (c->sent == 0)
-            c->started_ns[c->sending % (uint64_t)client->plan->depth] = now_ns;
+            c->started_ns[c->sending % (uint64_t)client->plan->shape.depth] = now_ns;
         size_t part = size - c->sent < length ? size - c->sent : length;
         c->sent += part;
         length -= part;
@@ -114,12 +118,12 @@ static void count_sent(struct client *client, struct conn *c, size_t length, uin
 /* Sends until quota or depth is used up, or the socket is full. */
 static int conn_send(struct client *client, struct conn *c, uint64_t now_ns)
 {
-    uint64_t limit = c->receiving + (uint64_t)client->plan->depth;
+    uint64_t limit = c->receiving + (uint64_t)client->plan->shape.depth;
     if (limit > c->quota)
         limit = c->quota;
     while (c->sending < limit) {
         size_t  length = fill_requests(client, c, limit);
-        ssize_t n = send(c->fd, client->out, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t n = send(c->fd, client->out, length, MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -137,7 +141,7 @@ static int conn_send(struct client *client, struct conn *c, uint64_t now_ns)
 /* Compares what came with what it has to be. */
 static int check_bytes(struct client *client, struct conn *c, size_t length, uint64_t now_ns)
 {
-    size_t size = client->plan->size;
+    size_t size = client->plan->shape.size;
     for (size_t at = 0; at < length;) {
         if (c->receiving > c->sending || (c->receiving == c->sending && c->received >= c->sent))
             return client_fail(
@@ -164,7 +168,7 @@ static int check_bytes(struct client *client, struct conn *c, size_t length, uin
             continue;
         if (client->in_window)
             hist_add(&client->report->latency,
-                     now_ns - c->started_ns[c->receiving % (uint64_t)client->plan->depth]);
+                     now_ns - c->started_ns[c->receiving % (uint64_t)client->plan->shape.depth]);
         c->received = 0;
         c->receiving++;
         client->answered++;
@@ -174,7 +178,8 @@ static int check_bytes(struct client *client, struct conn *c, size_t length, uin
     return 0;
 }
 
-static int conn_receive(struct client *client, struct conn *c)
+/* Takes what is there, once: 1 when something came, 0 when nothing was there. */
+static int receive_once(struct client *client, struct conn *c)
 {
     ssize_t n = recv(c->fd, client->in, BUFFER_SIZE, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -185,26 +190,35 @@ static int conn_receive(struct client *client, struct conn *c)
     if (n == 0)
         return client_fail(client, "the server closed connection %u after %llu answers", c->number,
                            (unsigned long long)c->receiving);
-    uint64_t now_ns = clock_ns();
-    client->moved_ns = now_ns;
-    if (check_bytes(client, c, (size_t)n, now_ns) < 0)
-        return -1;
-    return conn_send(client, c, now_ns);
+    if (client->plan->shape.datagrams && (size_t)n != client->plan->shape.size)
+        return client_fail(client, "a datagram of %zd bytes answers one of %zu, on connection %u",
+                           n, client->plan->shape.size, c->number);
+    client->moved_ns = clock_ns();
+    return check_bytes(client, c, (size_t)n, client->moved_ns) < 0 ? -1 : 1;
+}
+
+/* Receives, of a stream once and of datagrams all that are there, and sends in place of what was
+ * answered. */
+static int conn_receive(struct client *client, struct conn *c)
+{
+    int got = receive_once(client, c);
+    while (got > 0 && client->plan->shape.datagrams && c->receiving < c->sending)
+        got = receive_once(client, c);
+    return got < 0 ? -1 : conn_send(client, c, client->moved_ns);
 }
 
 /* Waits once and serves what is there. */
 static int client_turn(struct client *client)
 {
-    struct epoll_event events[EVENT_COUNT];
-    int                n = epoll_wait(client->epoll, events, EVENT_COUNT, 100);
+    struct watch_event events[WATCH_ROOM];
+    int                n = watch_wait(client->watch, events, 100);
     if (n < 0 && errno != EINTR)
-        return client_fail(client, "epoll_wait failed in the load generator: %s", strerror(errno));
+        return client_fail(client, "the load generator cannot wait: %s", strerror(errno));
     for (int i = 0; i < n; i++) {
-        struct conn *c = events[i].data.ptr;
         /* Errors and hang-ups are told by the receive. */
-        if ((events[i].events & ~(uint32_t)EPOLLOUT) != 0 && conn_receive(client, c) < 0)
+        if (events[i].in && conn_receive(client, events[i].user) < 0)
             return -1;
-        if ((events[i].events & EPOLLOUT) != 0 && conn_send(client, c, clock_ns()) < 0)
+        if (events[i].out && conn_send(client, events[i].user, clock_ns()) < 0)
             return -1;
     }
     if (n <= 0 && clock_ns() - client->moved_ns > patience_ns)
@@ -239,13 +253,15 @@ static int run_until_answered(struct client *client)
 
 static int conn_open(struct client *client, struct conn *c)
 {
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool datagrams = client->plan->shape.datagrams;
+    c->fd = socket(AF_INET, datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     if (c->fd < 0)
         return client_fail(client, "connection %u of %d could not be made: %s", c->number + 1,
                            all_of(client->plan), strerror(errno));
     int            one = 1;
     struct timeval patience = {.tv_sec = (time_t)(patience_ns / NS_PER_S)};
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!datagrams)
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -254,9 +270,8 @@ static int conn_open(struct client *client, struct conn *c)
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
         return client_fail(client, "connection %u of %d to port %u failed: %s", c->number + 1,
                            all_of(client->plan), client->plan->port, strerror(errno));
-    c->started_ns = client->started_ns + (size_t)c->number * (size_t)client->plan->depth;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    if (epoll_ctl(client->epoll, EPOLL_CTL_ADD, c->fd, &event) < 0)
+    c->started_ns = client->started_ns + (size_t)c->number * (size_t)client->plan->shape.depth;
+    if (watch_add(client->watch, c->fd, c) < 0)
         return client_fail(client, "connection %u of %d: %s", c->number + 1, all_of(client->plan),
                            strerror(errno));
     return 0;
@@ -277,15 +292,18 @@ static int connect_all(struct client *client)
         int first = client->count - (full ? CONNECT_BATCH : client->count % CONNECT_BATCH);
         if (raise_quota(client, first, client->count, 1) < 0 || run_until_answered(client) < 0)
             return -1;
+        if (first == 0)
+            client->private_kib = system_private_kib(client->plan->server);
     }
     return 0;
 }
 
-static uint64_t own_cpu_ns(void)
+/* What the server needed for the connections behind the first batch. */
+static void weigh(struct client *client)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+    int64_t now = (int64_t)system_private_kib(client->plan->server);
+    client->report->added_connections = client->count - CONNECT_BATCH;
+    client->report->added_bytes = (now - (int64_t)client->private_kib) * 1024;
 }
 
 /* Tells the parent a phase and waits until it says to go on. */
@@ -303,14 +321,15 @@ static int run_timed(struct client *client)
 {
     const struct load_plan *plan = client->plan;
     struct load_report     *report = client->report;
-    if (raise_quota(client, 0, plan->connections, UINT64_MAX) < 0)
+    if (raise_quota(client, 0, plan->shape.connections, UINT64_MAX) < 0)
         return -1;
     uint64_t end_ns = clock_ns() + plan->warmup_ns;
     while (clock_ns() < end_ns)
         if (client_turn(client) < 0)
             return -1;
     uint64_t begin_ns = clock_ns();
-    uint64_t server_ns = server_cpu_ns(plan->server), own_ns = own_cpu_ns();
+    uint64_t server_ns = system_cpu_ns(plan->server),
+             own_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
     uint64_t answered = client->answered;
     end_ns = begin_ns + plan->window_ns;
     client->in_window = true;
@@ -321,8 +340,9 @@ static int run_timed(struct client *client)
     client->in_window = false;
     report->window_ns = clock_ns() - begin_ns;
     report->requests = client->answered - answered;
-    report->server_cpu_ns = server_cpu_ns(plan->server) - server_ns;
-    report->client_cpu_ns = own_cpu_ns() - own_ns;
+    report->server_cpu_ns = system_cpu_ns(plan->server) - server_ns;
+    report->client_cpu_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) - own_ns;
+    weigh(client);
     return 0;
 }
 
@@ -331,8 +351,8 @@ static int run_timed(struct client *client)
 static int run_bursts(struct client *client, uint64_t bursts)
 {
     for (uint64_t i = 0; i < bursts; i++) {
-        uint64_t quota = client->conns[0].receiving + (uint64_t)client->plan->depth;
-        if (raise_quota(client, 0, client->plan->connections, quota) < 0 ||
+        uint64_t quota = client->conns[0].receiving + (uint64_t)client->plan->shape.depth;
+        if (raise_quota(client, 0, client->plan->shape.connections, quota) < 0 ||
             run_until_answered(client) < 0)
             return -1;
     }
@@ -344,7 +364,7 @@ static int run_bursts(struct client *client, uint64_t bursts)
 static int run_counted(struct client *client)
 {
     const struct load_plan *plan = client->plan;
-    uint64_t                burst = (uint64_t)plan->connections * (uint64_t)plan->depth;
+    uint64_t                burst = (uint64_t)plan->shape.connections * (uint64_t)plan->shape.depth;
     uint64_t                bursts = (plan->requests + burst - 1) / burst;
     if (run_bursts(client, 2) < 0 || pause_at(client, LOAD_READY) < 0)
         return -1;
@@ -353,6 +373,15 @@ static int run_counted(struct client *client)
         return -1;
     client->report->requests = client->answered - answered;
     return pause_at(client, LOAD_DONE);
+}
+
+/* Every datagram was answered: there is none that is one too many. */
+static int expect_silence(struct client *client)
+{
+    for (int i = 0; i < client->count; i++)
+        if (recv(client->conns[i].fd, client->in, BUFFER_SIZE, MSG_DONTWAIT) >= 0)
+            return client_fail(client, "the server answered a datagram twice, on connection %d", i);
+    return 0;
 }
 
 /* Takes the answers that are still out; then an end in both directions has to bring an end and
@@ -370,6 +399,8 @@ static int finish(struct client *client)
     }
     if (run_until_answered(client) < 0)
         return -1;
+    if (client->plan->shape.datagrams)
+        return expect_silence(client);
     for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++)
         shutdown(client->conns[i].fd, SHUT_WR);
     for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++) {
@@ -395,13 +426,13 @@ static int finish(struct client *client)
 void client_run(const struct load_plan *plan, struct load_report *report, int control, int status)
 {
     struct client client = {.plan = plan, .report = report, .control = control, .status = status};
-    client.epoll = epoll_create1(EPOLL_CLOEXEC);
+    client.watch = watch_open();
     client.conns = calloc((size_t)all_of(plan), sizeof *client.conns);
-    client.started_ns = calloc((size_t)all_of(plan) * (size_t)plan->depth,
+    client.started_ns = calloc((size_t)all_of(plan) * (size_t)plan->shape.depth,
                                sizeof *client.started_ns);
     client.out = malloc(BUFFER_SIZE);
     client.in = malloc(BUFFER_SIZE);
-    if (client.epoll < 0 || !client.conns || !client.started_ns || !client.out || !client.in)
+    if (client.watch < 0 || !client.conns || !client.started_ns || !client.out || !client.in)
         client_fail(&client, "the load generator could not start: %s", strerror(errno));
     else if (connect_all(&client) == 0 &&
              (plan->requests > 0 ? run_counted(&client) : run_timed(&client)) == 0 &&

@@ -3,7 +3,6 @@
 #include "load.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "clock.h"
 #include "cpus.h"
 #include "stop.h"
+#include "system.h"
 
 static void run_child(const struct load_plan *plan, struct load_report *report, int control,
                       int status, pid_t parent)
@@ -37,11 +37,11 @@ int load_start(struct load *load, const struct load_plan *plan, struct failure *
     if (shared == MAP_FAILED)
         return fail(why, "no memory for the load: %s", strerror(errno));
     load->report = shared;
-    if (pipe2(control, O_CLOEXEC) < 0)
+    if (system_pipe(control) < 0)
         return fail(why, "no pipe for the load: %s", strerror(errno));
     load->control = control[1];
     pid_t parent = getpid();
-    if (pipe2(status, O_CLOEXEC) == 0) {
+    if (system_pipe(status) == 0) {
         load->status = status[0];
         load->pid = fork();
     }

@@ -15,19 +15,25 @@
 #include "failure.h"
 #include "hist.h"
 
+/* The workload. */
+struct shape {
+    int    connections;
+    int    idle;      /* further ones that send one request each at first, then nothing */
+    size_t size;      /* bytes a request */
+    int    depth;     /* requests outstanding on a connection */
+    bool   datagrams; /* UDP: a connection is a socket of the load, a request a datagram */
+};
+
 struct load_plan {
-    uint16_t port;
-    int      connections;
-    int      idle;      /* further connections that send one request each at first, then nothing */
-    size_t   size;      /* bytes a request */
-    int      depth;     /* requests outstanding on a connection */
-    int      cpu;       /* to run on, or -1 */
-    pid_t    server;    /* whose CPU time is read */
-    uint64_t warmup_ns; /* a timed load: so long before the window ... */
-    uint64_t window_ns; /* ... and so long the window itself, in which at least
-                              one answer comes */
-    uint64_t requests;  /* not 0: a counted load instead, of so many requests, rounded up to whole
-                             bursts of every connection; it waits before and after them */
+    uint16_t     port;
+    struct shape shape;
+    int          cpu;       /* to run on, or -1 */
+    pid_t        server;    /* whose CPU time is read */
+    uint64_t     warmup_ns; /* a timed load: so long before the window ... */
+    uint64_t     window_ns; /* ... and so long the window itself, in which at least
+                               one answer comes */
+    uint64_t     requests;  /* not 0: a counted load instead, of so many requests, rounded up to
+                               whole bursts of every connection; it waits before and after them */
 };
 
 enum load_phase { LOAD_CONNECTING, LOAD_READY, LOAD_DONE };
@@ -39,6 +45,8 @@ struct load_report {
     uint64_t       window_ns;     /* the true width of the window */
     uint64_t       server_cpu_ns; /* within the window */
     uint64_t       client_cpu_ns; /* this process, within the window */
+    int            added_connections; /* made after the first batch of connections, ... */
+    int64_t        added_bytes;       /* ... and how the server's private memory grew with them */
     struct hist    latency;       /* of the requests answered within the window */
     struct failure failure;       /* empty when all went well */
 };

@@ -2,11 +2,11 @@
 /* report.c - figures as text and as JSON. */
 #include "report.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "cpus.h"
+#include "system.h"
 
 void report_number(char *text, size_t length, double value)
 {
@@ -43,6 +43,11 @@ void report_calls_cell(struct table *table, const struct syscall_counts *calls)
         table_cell(table, "n/a");
 }
 
+const char *report_cores(const struct timing *timing)
+{
+    return cpus_from_last(0) < 0 ? "any cores" : timing->cross_core ? "two cores" : "one core";
+}
+
 void report_shape(char *text, size_t length, const struct series *series)
 {
     const struct shape *shape = &series->shape;
@@ -51,22 +56,7 @@ void report_shape(char *text, size_t length, const struct series *series)
         snprintf(pipelined, sizeof pipelined, " (%d outstanding on each)", shape->depth);
     snprintf(text, length, "echo, %d connection%s%s x %zu byte%s, server and load on %s",
              shape->connections, shape->connections == 1 ? "" : "s", pipelined, shape->size,
-             shape->size == 1 ? "" : "s", series->timing.cross_core ? "two cores" : "one core");
-}
-
-/* The processor's own name, where the system tells it. */
-static void read_cpu_name(char *text, size_t length)
-{
-    char  line[256];
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    text[0] = '\0';
-    while (file && text[0] == '\0' && fgets(line, sizeof line, file)) {
-        const char *value = strncmp(line, "model name", 10) == 0 ? strchr(line, ':') : NULL;
-        if (value)
-            snprintf(text, length, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
-    }
-    if (file)
-        fclose(file);
+             shape->size == 1 ? "" : "s", report_cores(&series->timing));
 }
 
 json_t *report_json_machine(void)
@@ -75,18 +65,19 @@ json_t *report_json_machine(void)
     char           cpu[128];
     if (uname(&system) < 0)
         memset(&system, 0, sizeof system);
-    read_cpu_name(cpu, sizeof cpu);
+    system_cpu_name(cpu, sizeof cpu);
     return json_pack("{s:s, s:s, s:s, s:s, s:i}", "system", system.sysname, "kernel",
                      system.release, "machine", system.machine, "cpu", cpu, "cpus", cpus_count());
 }
 
 json_t *report_json_workload(const struct series *series)
 {
-    return json_pack(
-        "{s:s, s:i, s:I, s:i, s:s, s:f, s:f}", "name", "echo", "connections",
-        series->shape.connections, "size_bytes", (json_int_t)series->shape.size, "depth",
-        series->shape.depth, "cores", series->timing.cross_core ? "two" : "one", "window_s",
-        (double)series->timing.window_ns / 1e9, "warmup_s", (double)series->timing.warmup_ns / 1e9);
+    const char *cores = cpus_from_last(0) < 0 ? "any" : series->timing.cross_core ? "two" : "one";
+    return json_pack("{s:s, s:i, s:I, s:i, s:s, s:f, s:f}", "name", "echo", "connections",
+                     series->shape.connections, "size_bytes", (json_int_t)series->shape.size,
+                     "depth", series->shape.depth, "cores", cores, "window_s",
+                     (double)series->timing.window_ns / 1e9, "warmup_s",
+                     (double)series->timing.warmup_ns / 1e9);
 }
 
 json_t *report_json_range(struct range range, const char *middle, const char *low, const char *high)
@@ -175,18 +166,4 @@ json_t *report_json_entrant(const struct entrant *entrant)
     json_object_set_new(object, "system_calls", json_calls(&entrant->calls));
     json_object_set_new(object, "served", json_served(&entrant->served));
     return object;
-}
-
-int report_json_write(json_t *document, const char *path, struct failure *why)
-{
-    const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(6);
-    int          result = strcmp(path, "-") == 0 ? json_dumpf(document, stdout, flags)
-                                                 : json_dump_file(document, path, flags);
-    int          error = errno;
-    json_decref(document);
-    if (result == 0 && strcmp(path, "-") == 0)
-        putchar('\n');
-    if (result < 0)
-        return fail(why, "the file %s could not be written: %s", path, strerror(error));
-    return 0;
 }

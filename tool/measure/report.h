@@ -20,6 +20,9 @@ void report_range_cell(struct table *table, struct range range, size_t rounds);
 /* A cell with the system calls an operation, or "n/a". */
 void report_calls_cell(struct table *table, const struct syscall_counts *calls);
 
+/* "one core", "two cores"; "any cores" where the system binds no process to one. */
+const char *report_cores(const struct timing *timing);
+
 /* "echo, 50 connections x 64 bytes, server and load on one core" */
 void report_shape(char *text, size_t length, const struct series *series);
 
@@ -35,9 +38,5 @@ json_t *report_json_entrant(const struct entrant *entrant);
 /* {"median", "min", "max"}, or {"ratio", "low", "high"} by the keys given. */
 json_t *report_json_range(struct range range, const char *middle, const char *low,
                           const char *high);
-
-/* Writes the document (and drops it) to a file; "-" is standard output. 0, or -1 with a
- * sentence. */
-int report_json_write(json_t *document, const char *path, struct failure *why);
 
 #endif

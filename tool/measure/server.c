@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* server.c - starts a server program, reads its CPU time and memory, and ends it. */
+/* server.c - starts a server program, and ends it. */
 #include "server.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "clock.h"
 #include "cpus.h"
 #include "stop.h"
+#include "system.h"
 
 static const uint64_t start_patience_ns = 10 * NS_PER_S;
 static const uint64_t stop_patience_ns = 3 * NS_PER_S;
@@ -42,7 +41,7 @@ static void run_child(const struct server_plan *plan, int cpu, int out, int err,
         fprintf(stderr, "it could not be bound to CPU %d: %s\n", cpu, strerror(errno));
         _exit(1);
     }
-    execv(plan->argv[0], (char *const *)(uintptr_t)plan->argv);
+    execvp(plan->argv[0], (char *const *)(uintptr_t)plan->argv);
     fprintf(stderr, "%s: %s\n", plan->argv[0], strerror(errno));
     _exit(127);
 }
@@ -118,8 +117,8 @@ int server_spawn(struct server *server, const struct server_plan *plan, int cpu,
 {
     *server = (struct server){.name = plan->name, .out = -1, .err = -1};
     int ends[2];
-    server->err = memfd_create("server-errors", MFD_CLOEXEC);
-    if (server->err < 0 || pipe2(ends, O_CLOEXEC) < 0)
+    server->err = system_unnamed_file();
+    if (server->err < 0 || system_pipe(ends) < 0)
         return fail(why, "the server %s could not be started: %s", plan->name, strerror(errno));
     pid_t parent = getpid();
     server->pid = fork();
@@ -139,50 +138,6 @@ int server_start(struct server *server, const struct server_plan *plan, int cpu,
 {
     int result = server_spawn(server, plan, cpu, why);
     return result < 0 ? result : await_port(server, plan->engine, why);
-}
-
-/* Fallback for kernels without schedstat: the clock of the whole process. */
-static uint64_t cpu_clock_ns(pid_t pid)
-{
-    clockid_t       clock;
-    struct timespec t;
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-        return 0;
-    return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-uint64_t server_cpu_ns(pid_t pid)
-{
-    char path[320];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR     *tasks = opendir(path);
-    uint64_t sum_ns = 0;
-    for (struct dirent *entry; tasks && (entry = readdir(tasks)) != NULL;) {
-        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)pid, entry->d_name);
-        FILE    *file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
-        uint64_t ns = 0;
-        if (file && fscanf(file, "%" SCNu64, &ns) == 1)
-            sum_ns += ns;
-        if (file)
-            fclose(file);
-    }
-    if (tasks)
-        closedir(tasks);
-    return sum_ns > 0 ? sum_ns : cpu_clock_ns(pid);
-}
-
-uint64_t server_peak_kib(const struct server *server)
-{
-    char     path[64], line[256];
-    uint64_t kib = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)server->pid);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib;
 }
 
 /* Waits for the end, not longer than the timeout; whether it came. */
@@ -260,7 +215,7 @@ void server_close(struct server *server)
 {
     if (server->pid > 0) {
         kill(server->pid, SIGKILL);
-        while (waitpid(server->pid, NULL, __WALL) < 0 && errno == EINTR)
+        while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
             ;
         server->pid = 0;
     }

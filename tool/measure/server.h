@@ -15,7 +15,7 @@
 
 struct server_plan {
     const char        *name;   /* for sentences */
-    const char *const *argv;   /* borrowed, ends with NULL; argv[0] is the program's path */
+    const char *const *argv;   /* borrowed, ends with NULL; argv[0] is the program */
     const char        *engine; /* its WEIR_ENGINE, or NULL for a program that has none */
 };
 
@@ -24,7 +24,7 @@ struct server {
     pid_t       pid; /* 0 when there is no process */
     uint16_t    port;
     int         out; /* its standard output: a pipe */
-    int         err; /* its standard error: a file in memory */
+    int         err; /* its standard error: a file without a name */
 };
 
 /* The ways in which weir serves an operation, as its server prints them at its end:
@@ -50,12 +50,6 @@ int server_spawn(struct server *server, const struct server_plan *plan, int cpu,
  * sentence when it ended badly or not in time, or a stop was requested. */
 int server_await(struct server *server, struct served *served, uint64_t timeout_ns,
                  struct failure *why);
-
-/* CPU time of all tasks of the process; 0 when it cannot be read. */
-uint64_t server_cpu_ns(pid_t pid);
-
-/* The most memory it ever had resident; 0 when it cannot be read. */
-uint64_t server_peak_kib(const struct server *server);
 
 /* Asks it to end (SIGINT, then SIGTERM, then SIGKILL, with a bounded wait each), reaps it, and
  * reads how it served its operations. -1 with a sentence when it had to be killed or ended

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESAMPLES = 4000, COUNT_MAX = 1024 };
+enum { RESAMPLES = 4000, COUNT_MAX = STATS_COUNT_MAX };
 
 const char *const decision_names[] = {"met", "missed", "not resolved"};
 
@@ -48,12 +48,15 @@ struct range stats_ratio(const double *a, const double *b, size_t count)
 {
     double   ratios[COUNT_MAX], resample[COUNT_MAX], medians[RESAMPLES];
     uint64_t state = UINT64_C(0x77656972);
+    size_t   pairs = count < COUNT_MAX ? count : COUNT_MAX;
     if (count == 0)
         return (struct range){0};
-    if (count > COUNT_MAX)
-        count = COUNT_MAX;
-    for (size_t i = 0; i < count; i++)
-        ratios[i] = a[i] / b[i];
+    count = 0;
+    for (size_t i = 0; i < pairs; i++)
+        if (b[i] > 0)
+            ratios[count++] = a[i] / b[i];
+    if (count == 0)
+        return (struct range){.middle = 1, .low = 0, .high = 2};
     for (size_t r = 0; r < RESAMPLES; r++) {
         for (size_t i = 0; i < count; i++)
             resample[i] = ratios[(next_random(&state) >> 32) * count >> 32];
@@ -71,6 +74,22 @@ enum decision stats_decide(struct range ratio, size_t rounds, double goal)
     if (ratio.low > goal)
         return DECISION_MISSED;
     return ratio.high - ratio.low <= 0.10 ? DECISION_MET : DECISION_UNRESOLVED;
+}
+
+enum decision stats_decide_least(struct range ratio, size_t rounds, double goal)
+{
+    if (rounds < STATS_ROUNDS_MIN)
+        return DECISION_UNRESOLVED;
+    if (ratio.high < goal)
+        return DECISION_MISSED;
+    return ratio.high - ratio.low <= 0.10 ? DECISION_MET : DECISION_UNRESOLVED;
+}
+
+enum decision stats_decide_ahead(struct range ratio, size_t rounds)
+{
+    if (rounds < STATS_ROUNDS_MIN)
+        return DECISION_UNRESOLVED;
+    return ratio.middle > 1 && !stats_is_tie(ratio) ? DECISION_MISSED : DECISION_MET;
 }
 
 int stats_is_tie(struct range ratio)

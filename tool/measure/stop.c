@@ -4,8 +4,9 @@
 
 #include <signal.h>
 #include <stddef.h>
-#include <sys/prctl.h>
 #include <unistd.h>
+
+#include "system.h"
 
 static volatile sig_atomic_t requested;
 
@@ -43,7 +44,7 @@ void stop_child_setup(pid_t parent)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    system_end_with_parent();
     if (getppid() != parent)
         _exit(1); /* the parent ended before it could take the child with it */
 }

@@ -13,7 +13,8 @@ void stop_watch(void);
 int stop_requested(void);
 
 /* In a child, between fork and what it is to run: default signals, a process group of its own, so
- * that Ctrl-C reaches only the parent, and death with the parent, whatever ends that. */
+ * that Ctrl-C reaches only the parent, and death with the parent, whatever ends that, where the
+ * system offers it. */
 void stop_child_setup(pid_t parent);
 
 #endif

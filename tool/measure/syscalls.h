@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* syscalls.h - how many system calls a server makes for a request, counted from outside by
- * ptrace.
+/* syscalls.h - how many system calls a server makes for a request, counted from outside:
+ * syscalls_linux.c, by ptrace(2); syscalls_none.c where there is no way.
  *
  * This is a run of its own, never the timed one, since every system call stops the server. All
  * connections send at once and none sends again before all are answered (a burst), from the
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "failure.h"
+#include "load.h"
 #include "server.h"
 
 enum { SYSCALL_NUMBERS = 512 };
@@ -27,13 +28,14 @@ struct syscall_counts {
     uint64_t       by_number[SYSCALL_NUMBERS]; /* the last one takes all that are beyond */
 };
 
-/* Counts over about so many requests on a fresh server. 0, also when ptrace is refused (then
+/* Why no system call can be counted on this system; NULL where that is tried. */
+const char *syscalls_refused(void);
+
+/* Counts over about so many requests on a fresh server. 0, also when it is refused (then
  * nothing is counted and the reason says why); -1 with a sentence when the server failed or a
  * stop was requested. */
-int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan, int connections,
-                   int idle, size_t size, int depth, uint64_t requests, struct failure *why);
-
-struct load_report;
+int syscalls_count(struct syscall_counts *counts, const struct server_plan *plan,
+                   const struct shape *shape, uint64_t requests, struct failure *why);
 
 /* The same for a program that is no server: it has been started, says LOAD_READY and LOAD_DONE in
  * its report, and waits each time for a byte on `control`. It has ended, or is killed, when this

@@ -9,9 +9,11 @@
 #include "cpus.h"
 #include "load.h"
 #include "stop.h"
+#include "system.h"
 
 const char *const figure_names[FIGURES] = {"operations_per_s", "server_cpu_us",  "client_cpu_us",
-                                           "latency_p50_us",   "latency_p99_us", "peak_kib"};
+                                           "latency_p50_us",   "latency_p99_us", "peak_kib",
+                                           "connection_bytes"};
 
 static void read_figures(const struct load_report *report, double figures[FIGURES])
 {
@@ -21,6 +23,8 @@ static void read_figures(const struct load_report *report, double figures[FIGURE
     figures[FIGURE_CLIENT_US] = (double)report->client_cpu_ns / 1e3 / requests;
     figures[FIGURE_P50_US] = (double)hist_quantile_ns(&report->latency, 0.50) / 1e3;
     figures[FIGURE_P99_US] = (double)hist_quantile_ns(&report->latency, 0.99) / 1e3;
+    if (report->added_connections > 0 && report->added_bytes > 0)
+        figures[FIGURE_CONNECTION_BYTES] = (double)report->added_bytes / report->added_connections;
 }
 
 static void add_served(struct served *sum, const struct served *more)
@@ -37,10 +41,7 @@ static int load_server(struct server *server, int cpu, const struct shape *shape
 {
     struct load      load;
     struct load_plan plan = {.port = server->port,
-                             .connections = shape->connections,
-                             .idle = shape->idle,
-                             .size = shape->size,
-                             .depth = shape->depth,
+                             .shape = *shape,
                              .cpu = cpu,
                              .server = server->pid,
                              .warmup_ns = timing->warmup_ns,
@@ -69,7 +70,7 @@ int trial_run(const struct server_plan *plan, const struct shape *shape,
     if (result == 0)
         result = load_server(&server, load_cpu, shape, timing, figures, latency, why);
     if (result == 0) {
-        figures[FIGURE_PEAK_KIB] = (double)server_peak_kib(&server);
+        figures[FIGURE_PEAK_KIB] = (double)system_peak_kib(server.pid);
         result = server_stop(&server, &now, why);
         add_served(served, &now);
     }
@@ -113,9 +114,8 @@ static int run_entrant(struct series *series, struct entrant *e, double figures[
                        struct failure *why)
 {
     struct shape shape = shape_of(series, e);
-    if (series->batch)
-        return batch_run(&e->plan, series->batch, &series->timing, figures, &e->latency, &e->served,
-                         why);
+    if (series->works)
+        return batch_run(&e->plan, &series->timing, figures, &e->latency, &e->served, why);
     return trial_run(&e->plan, &shape, &series->timing, figures, &e->latency, &e->served, why);
 }
 
@@ -142,18 +142,22 @@ int series_run(struct series *series, size_t rounds, series_progress *progress, 
 static int count_entrant(struct series *series, struct entrant *e, uint64_t requests,
                          struct failure *why)
 {
-    const struct shape *shape = &series->shape;
-    if (series->batch)
-        return batch_count(&e->calls, &e->plan, series->batch, requests, why);
-    return syscalls_count(&e->calls, &e->plan, shape->connections, e->idle, shape->size,
-                          shape->depth, requests, why);
+    struct shape shape = shape_of(series, e);
+    if (series->works)
+        return batch_count(&e->calls, &e->plan, requests, why);
+    return syscalls_count(&e->calls, &e->plan, &shape, requests, why);
 }
 
 int series_count_syscalls(struct series *series, uint64_t requests, series_progress *progress,
                           void *user, struct failure *why)
 {
+    const char *refused = syscalls_refused();
     for (size_t i = 0; i < series->count; i++) {
         struct entrant *e = &series->entrants[i];
+        if (refused) {
+            fail(&e->calls.reason, "%s", refused);
+            continue;
+        }
         if (stop_requested())
             return -1;
         progress(user, series, e->count, e, true);
@@ -181,6 +185,15 @@ struct range series_ratio(const struct entrant *a, const struct entrant *b, enum
 {
     size_t count = a->count < b->count ? a->count : b->count;
     return stats_ratio(a->rounds[figure], b->rounds[figure], count);
+}
+
+struct range series_ratio_to(const struct entrant *a, enum figure figure, double constant)
+{
+    double constants[STATS_COUNT_MAX];
+    size_t count = a->count < STATS_COUNT_MAX ? a->count : STATS_COUNT_MAX;
+    for (size_t i = 0; i < count; i++)
+        constants[i] = constant;
+    return stats_ratio(a->rounds[figure], constants, count);
 }
 
 void series_close(struct series *series)

@@ -10,21 +10,14 @@
 
 #include "failure.h"
 #include "hist.h"
+#include "load.h"
 #include "server.h"
 #include "stats.h"
 #include "syscalls.h"
 
-/* The workload, and where it runs. */
-struct shape {
-    int    connections;
-    int    idle;  /* further connections that stay silent */
-    size_t size;  /* bytes a request */
-    int    depth; /* requests outstanding on a connection */
-};
-
 struct timing {
     uint64_t warmup_ns, window_ns;
-    bool     cross_core; /* server and load on CPUs of their own; else both on one */
+    bool     cross_core; /* server and load on CPUs of their own; else both on one (cpus.h) */
 };
 
 /* The figures of one trial. */
@@ -34,7 +27,8 @@ enum figure {
     FIGURE_CLIENT_US, /* load generator CPU time an operation */
     FIGURE_P50_US,
     FIGURE_P99_US,
-    FIGURE_PEAK_KIB, /* most memory the server had resident */
+    FIGURE_PEAK_KIB,         /* most memory the server had resident */
+    FIGURE_CONNECTION_BYTES, /* private memory that each further connection took */
     FIGURES
 };
 
@@ -57,15 +51,13 @@ struct entrant {
     struct syscall_counts calls;
 };
 
-struct batch_shape;
-
 struct series {
-    struct shape              shape;
-    struct timing             timing;
-    struct entrant           *entrants; /* owned */
-    size_t                    count;
-    size_t                    room;  /* rounds that fit */
-    const struct batch_shape *batch; /* borrowed; not NULL: readers instead of servers */
+    struct shape    shape;
+    struct timing   timing;
+    struct entrant *entrants; /* owned */
+    size_t          count;
+    size_t          room;  /* rounds that fit */
+    bool            works; /* programs that measure their own work (batch.h), instead of servers */
 };
 
 /* Called before each trial (counting: before the system calls of a server are counted). */
@@ -92,6 +84,9 @@ struct range series_range(const struct entrant *entrant, enum figure figure);
 
 /* a's figure over b's, paired by round, as far as both were measured. */
 struct range series_ratio(const struct entrant *a, const struct entrant *b, enum figure figure);
+
+/* a's figure over a constant, as a ratio with its interval. */
+struct range series_ratio_to(const struct entrant *a, enum figure figure, double constant);
 
 void series_close(struct series *series);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus.c - the CPUs that this process may use. */
+/* cpus_linux.c - the CPUs that this process may use: sched_setaffinity(2). */
 #include "cpus.h"
 
 #include <sched.h>
