@@ -78,6 +78,45 @@ install_packages()
     say "installed in $(($(seconds_now) - started)) s"
 }
 
+# foreign_packages ARCHITECTURE TRIPLET PACKAGE...: unpacks Debian's packages of another architecture
+# into build-packages/ARCHITECTURE, and lets pkg-config find them there and nowhere else. Nothing of the
+# system changes: apt works on lists of its own.
+foreign_packages()
+{
+    architecture=$1 triplet=$2
+    shift 2
+    folder=$root/build-packages/$architecture
+    if [ ! -e "$folder/complete" ]; then
+        need "apt-get:apt-get, or liburing for $architecture in $folder/root"
+        say "unpacking for $architecture: $*"
+        quietly "$folder/unpack.log" unpack_packages "$architecture" "$folder" "$@"
+        : >"$folder/complete"
+    fi
+    export PKG_CONFIG_LIBDIR="$folder/root/usr/lib/$triplet/pkgconfig"
+    export PKG_CONFIG_SYSROOT_DIR="$folder/root"
+}
+
+# A list that cannot be had does no harm where the packages can.
+unpack_packages()
+{
+    architecture=$1 folder=$2
+    shift 2
+    mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
+    : >"$folder/status"
+    foreign_apt update || true
+    (cd "$folder" && foreign_apt download "$@") || return 1
+    for package in "$folder"/*.deb; do
+        dpkg-deb -x "$package" "$folder/root" || return 1
+    done
+}
+
+foreign_apt()
+{
+    apt-get -q -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
+        -o APT::Sandbox::User= -o Dir::State::status="$folder/status" \
+        -o Dir::State::lists="$folder/lists" -o Dir::Cache="$folder/cache" "$@"
+}
+
 # need COMMAND:WHAT...: ends with the list of what is missing, if anything is.
 need()
 {
@@ -163,16 +202,30 @@ suite()
     [ "$failed" = 0 ]
 }
 
-# platform NAME CMAKE-OPTION...: the library and its suite on two engines, epoll and io_uring, without the
-# checks of the house, in build-NAME. What another compiler, or another set of libraries, changes is the
-# same on the other engines.
+# platform NAME CMAKE-OPTION...: all of it in build-NAME; unit tests, and contract and examples on two
+# engines, epoll and io_uring. What another compiler, or another set of libraries, changes is the same on
+# the other engines.
 platform()
 {
     name=$1
     shift
     need_build_tools
     build "$name" -- -DWEIR_WERROR=ON -DWEIR_BUILD_BENCH=OFF "$@"
-    suite "build-$name" --test-dir "build-$name" --label-exclude '^house$' --output-on-failure \
-        --exclude-regex '[.](poll|epoll-et|epoll-oneshot|select|spin|linux-aio|posix-aio|sigio|threads)[.]' \
-        --no-tests=error
+    suite "build-$name" --test-dir "build-$name" --output-on-failure --no-tests=error \
+        --tests-regex '^(unit|tool[.](usage|engines)$|(contract|examples)[.](epoll|io_uring)[.])'
+}
+
+# foreign_platform NAME TESTS: another C library or processor, by the toolchain file of that name, in
+# build-NAME, with the io_uring engine: the contract's tests that match TESTS, unit tests, simulated worlds,
+# scripts on all engines, and the fuzz targets' inputs. scripts/soak platforms runs every topic on every
+# engine.
+foreign_platform()
+{
+    name=$1 tests=$2
+    need_build_tools
+    build "$name" -- --toolchain "cmake/toolchains/$name.cmake" -DWEIR_WERROR=ON \
+        -DWEIR_WITH_LIBURING=ON -DWEIR_BUILD_TOOL=OFF -DWEIR_BUILD_BENCH=OFF -DWEIR_BUILD_EXAMPLES=OFF
+    [ -z "${WEIR_EVERY_ENGINE:-}" ] || tests='[a-z_-]+[.]'
+    suite "build-$name" --test-dir "build-$name" --output-on-failure --no-tests=error \
+        --tests-regex "^(unit|sim|differential|fuzz)[.]|^contract[.](selftest\$|($tests))"
 }

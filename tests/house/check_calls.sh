@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Calls go down. From an engine or a system file they come back up only by the functions that
 # src/engine.h offers to mechanisms: loop_*, ready_*, pool_*; from src/base they never do.
+#
+# No loop waits for another one: locks are taken where threads are made, and by mechanisms that are
+# threads. What an op goes through has none, whatever it does.
 . "${SOURCE:?}/tests/house/lib.sh"
 make_scratch
-objects=$BUILD/src/CMakeFiles/weir_objects.dir
-[ -d "$objects" ] || {
-    echo "no objects of the library in $objects"
-    exit 1
-}
-
-find "$objects" -name '*.o' | LC_ALL=C sort | while read -r object; do
-    "$NM" -g "$object" | awk -v file="${object#"$objects"/}" '{
-        print (NF == 2 ? "uses" : "defines"), $NF, file
-    }'
-done >"$scratch/symbols"
+symbols_of_objects -g >"$scratch/found"
+awk '{ print ($2 ~ /^[Uvw]$/ ? "uses" : "defines"), $3, $1 }' "$scratch/found" >"$scratch/symbols"
 
 awk '
     function floor(file) {
@@ -27,7 +21,18 @@ awk '
         sub(/[_.][^\/]*$/, "", file)
         return file
     }
+    function is_lock(symbol) {
+        return symbol ~ /^_?(pthread_(mutex|cond|rwlock|spin|barrier)_|sem_|mtx_|cnd_)/
+    }
+    # Of the core and its engines; the system below them is asked by name for what it locks.
+    function may_lock(file) {
+        return file ~ /^(os|base|sim)\// || file ~ /^(group|group_listen|offload)\./ ||
+               file ~ /^engine\/(threads|posix_aio)/
+    }
     FNR == NR { if ($1 == "defines") home[$2] = $3; next }
+    $1 == "uses" && is_lock($2) && !may_lock($3) {
+        printf "src/%s: uses a lock, %s\n", $3, $2
+    }
     $1 == "uses" && ($2 in home) {
         mine = floor($3)
         theirs = floor(home[$2])

@@ -67,7 +67,8 @@ fi
 case $("${CLANG_FORMAT:-false}" --version) in
 *" 14."*)
     plant format 'src/planted.c:2: layout differs' \
-        'printf "%s\nint x(void) {\n    return 1;\n}\n" "$licence" >src/planted.c'
+        'rm -rf bench examples include src tests/[a-gi-z]* tool; mkdir src
+        printf "%s\nint x(void) {\n    return 1;\n}\n" "$licence" >src/planted.c'
     ;;
 esac
 
@@ -86,6 +87,8 @@ plant calls 'src/engine/one.c: calls up to handle_planted of src/handle.c' \
 plant calls 'src/engine/one.c: calls two of another engine, src/engine/two.c' \
     'compile engine/two.c "int two(void) { return 1; }";
     compile engine/one.c "int two(void); int one(void) { return two(); }"'
+plant calls 'src/post.c: uses a lock, pthread_mutex_lock' \
+    'compile post.c "int pthread_mutex_lock(void *); int post(void) { return pthread_mutex_lock(0); }"'
 case $("${CLANG_TIDY:-false}" --version) in
 *"version 14."*)
     plant tidy 'bugprone-sizeof-expression' \

@@ -5,15 +5,20 @@
 make_scratch
 
 find . \( -name .git -o -path './build*' \) -prune -o -type f -print | LC_ALL=C sort |
-while read -r file; do
-    case $file in
-    ./LICENSE | *.json) continue ;;   # the licence itself, and a format without comments
-    ./tests/fuzz/corpus/* | ./tests/fuzz/found/*) continue ;;   # inputs, in which each byte counts
-    esac
-    head -n 5 "$file" | grep -q 'SPDX-License-Identifier: MIT' ||
-        echo "$file: no line SPDX-License-Identifier: MIT in the first five"
+grep -vE '^[.]/(LICENSE|.*[.]json|tests/fuzz/(corpus|found)/.*)$' >"$scratch/files" # no comments; inputs
+tr '\n' '\0' <"$scratch/files" | xargs -0 awk '
+    function judge() {
+        if (file && !licensed)
+            print file ": no line SPDX-License-Identifier: MIT in the first five"
+    }
+    FNR == 1 { judge(); file = FILENAME; licensed = 0 }
+    FNR <= 5 && /SPDX-License-Identifier: MIT/ { licensed = 1 }
+    END { judge() }
+' >"$scratch/findings"
+tr '\n' '\0' <"$scratch/files" | xargs -0 tail -q -c 1 | tr -d '\n' >"$scratch/ends"
+[ ! -s "$scratch/ends" ] || while read -r file; do
     [ -z "$(tail -c 1 "$file")" ] || echo "$file: no newline at the end"
-done >"$scratch/findings"
+done <"$scratch/files" >>"$scratch/findings"
 
 sources | xargs awk '
     /\t/ { printf "%s:%d: tab\n", FILENAME, FNR }

@@ -59,3 +59,15 @@ public_functions()
             }
         }' | LC_ALL=C sort
 }
+
+# symbols_of_objects OPTION...: "file kind name" of each symbol that nm finds in the library's objects.
+symbols_of_objects()
+{
+    objects=$BUILD/src/CMakeFiles/weir_objects.dir
+    [ -d "$objects" ] || {
+        echo "no objects of the library in $objects" >&2
+        return 1
+    }
+    find "$objects" -name '*.o' -print0 | LC_ALL=C sort -z | xargs -0 "$NM" -A "$@" |
+        sed "s|^$objects/||; s/[.]o:[0-9a-f ]*/.o /"
+}
