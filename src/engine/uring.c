@@ -141,10 +141,10 @@ static bool by_worker(const struct uring *u, const struct weir_op *op)
         return !u->truncates;
     case WEIR_OP_ADVISE:
         return op->in.arg.range.length > UINT32_MAX;
-    case WEIR_OP_PREALLOCATE:
-        return op->in.step == 1;
+    case WEIR_OP_OPEN:
+        return op->in.step == BY_WORKER;
     default:
-        return false;
+        return handle_has_offsets(op->handle) && op->in.step == BY_WORKER;
     }
 }
 

@@ -18,6 +18,9 @@ enum uring_tag {
 };
 #define TAG_MASK UINT64_C(3) /* 32-bit x86 aligns an op to no more than 4 bytes */
 
+/* op->in.step of an op on a file: a worker of weir's is to do it, since io_uring could not. */
+#define BY_WORKER 1
+
 /* op->in.step of a poll: io_uring tells RDHUP to everyone. One that did not ask for it watches for
  * changes then, by a multishot poll, and holds in its low bits what it found. */
 #define POLL_WATCHES 0x80

@@ -80,6 +80,29 @@ static bool is_plain(const struct weir_op *op, const struct io_uring_cqe *cqe)
            !(op->flags & WEIR_ZEROCOPY);
 }
 
+/* A transfer that was to wait, and did not. */
+static bool did_not_wait(const struct weir_op *op, int64_t result)
+{
+    return result == WEIR_EAGAIN && (op_reads(op) || op_writes(op) || uring_is_message(op));
+}
+
+/* Whether it is asked once more, and what is to be different then. What nobody cancelled, and ended
+ * so all the same, was to be done by a thread of the kernel's that could not be made. */
+static bool begins_anew(struct weir_op *op, int64_t result)
+{
+    bool is_of_file = op->kind == WEIR_OP_OPEN || handle_has_offsets(op->handle);
+    bool not_reserved = result == -EOPNOTSUPP && op->kind == WEIR_OP_PREALLOCATE;
+    if (op->in.cause)
+        return false;
+    if (did_not_wait(op, result)) /* somebody set O_NONBLOCK after it was attached */
+        op->handle->in.flags |= HANDLE_NONBLOCK;
+    else if (not_reserved || (result == WEIR_ECANCELED && is_of_file))
+        op->in.step = BY_WORKER;
+    else if (result != WEIR_ECANCELED)
+        return false;
+    return true;
+}
+
 static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct io_uring_cqe *cqe)
 {
     if (LIKELY(is_plain(op, cqe))) {
@@ -104,21 +127,12 @@ static void harvest_op(struct weir_loop *loop, struct weir_op *op, const struct 
     }
     if (uring_zerocopy_in_flight(op) && uring_zerocopy_goes_on(loop, op, cqe, &result))
         return;
-    bool transfer = op_reads(op) || op_writes(op);
-    bool again = result == WEIR_EAGAIN && (transfer || uring_is_message(op));
-    if (again && op->in.cause) {
-        result = op->in.cause; /* what waits in a kernel's thread says so when it is interrupted */
-    } else if (again) {
-        /* Somebody set O_NONBLOCK after it was attached. */
-        op->handle->in.flags |= HANDLE_NONBLOCK;
+    if (begins_anew(op, result)) {
         loop_ask(loop, op);
         return;
     }
-    if (cqe->res == -EOPNOTSUPP && op->kind == WEIR_OP_PREALLOCATE && !op->in.cause) {
-        op->in.step = 1;
-        loop_ask(loop, op);
-        return;
-    }
+    if (did_not_wait(op, result)) /* what waits in a kernel's thread says so when interrupted */
+        result = op->in.cause;
     op->served = WEIR_SERVED_KERNEL;
     if (is_reset_of_unix(op, result))
         result = WEIR_EPIPE;

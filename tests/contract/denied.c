@@ -14,6 +14,7 @@
 #define ENGINES 32
 #define CALLS_OF_ONE 4
 #define PATIENCE (5 * WEIR_SECOND)
+#define NOBODY 65534
 
 static const int errors[] = {EPERM, ENOSYS, ENOMEM};
 
@@ -377,6 +378,46 @@ static void exhausted_limits_are_told(struct contract *c)
     contract_in_fork(c, under_limits);
 }
 
+/* The limit counts the processes and threads of a user, and holds for nobody with privileges. */
+static void limit_threads(rlim_t most)
+{
+    struct rlimit threads;
+    CHECK_EQ(getrlimit(RLIMIT_NPROC, &threads), 0);
+    threads.rlim_cur = most < threads.rlim_max ? most : threads.rlim_max;
+    CHECK_EQ(setrlimit(RLIMIT_NPROC, &threads), 0);
+}
+
+/* As root: the file is its own. */
+static void without_threads(struct contract *c)
+{
+    static struct weir_handle file;
+    struct weir_options       options = {.engine = c->engine};
+    struct weir_op            sync = {0};
+    int                       descriptor = open(contract_temp_file(c), O_RDWR | O_CREAT, 0600);
+    CHECK(descriptor >= 0);
+    CHECK_EQ(setresuid(NOBODY, NOBODY, NOBODY), 0);
+    CHECK_EQ(weir_loop_open(&c->loop, &options), 0);
+    CHECK_EQ(weir_adopt(&file, c->loop, descriptor, 0), 0);
+    limit_threads(1);
+    weir_fsync(&sync, &file, 0, contract_done);
+    int64_t result = contract_await(c, &sync);
+    CHECK(result == WEIR_EAGAIN || result == 0); /* who needs no thread of this process */
+    limit_threads(RLIM_INFINITY);
+    weir_fsync(&sync, &file, 0, contract_done);
+    CHECK_EQ(contract_await(c, &sync), 0);
+    contract_close(c, &file);
+    CHECK_EQ(weir_loop_close(c->loop, PATIENCE), 0);
+}
+
+/* A mechanism whose own threads cannot be made (io_uring cancels what they should do) asks weir's
+ * workers, and the op tells why when there are none either. */
+static void no_thread_to_be_had_is_told(struct contract *c)
+{
+    if (geteuid())
+        SKIP("only root can become a user that a limit holds for");
+    contract_in_fork(c, without_threads);
+}
+
 /* Each forked process opens loops of its own. */
 const struct contract_case contract_cases[] = {
     {"every_combination_before_set_up", every_combination_before_set_up,
@@ -386,6 +427,8 @@ const struct contract_case contract_cases[] = {
     {"with_everything_in_flight", with_everything_in_flight, CONTRACT_OWN_LOOP},
     {"op_unsupported_in_mid_life", op_unsupported_in_mid_life, CONTRACT_OWN_LOOP},
     {"exhausted_limits_are_told", exhausted_limits_are_told,
+     CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
+    {"no_thread_to_be_had_is_told", no_thread_to_be_had_is_told,
      CONTRACT_OWN_LOOP | CONTRACT_NO_VALGRIND},
     {0},
 };
