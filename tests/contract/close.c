@@ -134,7 +134,7 @@ static void rebind_after_close(struct contract *c)
     struct weir_address address = {0};
     struct weir_handle  listener = {.user = &address}, accepted = {0};
     struct weir_op      accept = {0};
-    contract_listen_any(c, &listener);
+    contract_listen_alone(c, &listener);
     CHECK_EQ(weir_local_address(&listener, &address), 0);
     weir_accept(&accept, &listener, &accepted, 0, contract_done);
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
@@ -152,7 +152,7 @@ static void port_is_free_each_time(struct contract *c)
     struct weir_address address;
     struct weir_handle  listener = {0}, accepted = {0};
     struct weir_op      accept = {0};
-    contract_listen_any(c, &listener);
+    contract_listen_alone(c, &listener);
     CHECK_EQ(weir_local_address(&listener, &address), 0);
     for (unsigned lap = 0; lap < contract_count(1000); lap++) {
         weir_accept(&accept, &listener, &accepted, 0, contract_done);
@@ -194,7 +194,7 @@ static void close_now_frees_before_it_returns(struct contract *c)
     struct weir_handle  listener = {0}, second = {0}, accepted = {0}, never = {0};
     struct weir_op      accept = {0};
     struct weir_address address;
-    contract_listen_any(c, &listener);
+    contract_listen_alone(c, &listener);
     CHECK_EQ(weir_local_address(&listener, &address), 0);
     weir_accept(&accept, &listener, &accepted, 0, contract_done);
     CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);

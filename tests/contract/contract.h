@@ -210,6 +210,10 @@ void contract_pipe_pair(struct contract *c, struct weir_handle *a, struct weir_h
 /* Listens on 127.0.0.1, a port of the system's choice; the port. */
 uint16_t contract_listen_any(struct contract *c, struct weir_handle *listener);
 
+/* The same at a loopback address that no other process uses: where the case frees the port for a
+ * moment, nobody takes it. */
+uint16_t contract_listen_alone(struct contract *c, struct weir_handle *listener);
+
 /* A handle connected (TCP) to a plain socket of the program, which it returns and the case
  * closes. The plain one is blocking and has NODELAY. */
 int contract_tcp_peer(struct contract *c, struct weir_handle *handle);

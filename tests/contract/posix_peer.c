@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -189,12 +190,30 @@ static uint16_t port_of_handle(const struct weir_handle *handle)
     return ntohs(in.sin_port);
 }
 
+static uint16_t listen_at(struct contract *c, struct weir_handle *listener,
+                          const struct weir_address *address)
+{
+    CHECK_EQ(weir_listen(listener, c->loop, address->data.bytes, address->length, 0, WEIR_NODELAY),
+             0);
+    return port_of_handle(listener);
+}
+
 uint16_t contract_listen_any(struct contract *c, struct weir_handle *listener)
 {
     struct weir_address address = contract_loopback(0);
-    CHECK_EQ(weir_listen(listener, c->loop, address.data.bytes, address.length, 0, WEIR_NODELAY),
-             0);
-    return port_of_handle(listener);
+    return listen_at(c, listener, &address);
+}
+
+/* From 127.64.0.0 on, by the process's number; macOS and simulated hosts have 127.0.0.1 alone. */
+uint16_t contract_listen_alone(struct contract *c, struct weir_handle *listener)
+{
+    struct weir_address address = contract_loopback(0);
+    uint32_t            own = htonl(0x7f400000u + ((uint32_t)getpid() & 0x3fffffu));
+#ifndef __APPLE__
+    if (!contract_simulated())
+        memcpy(&address.data.bytes[offsetof(struct sockaddr_in, sin_addr)], &own, sizeof own);
+#endif
+    return listen_at(c, listener, &address);
 }
 
 void contract_tcp_pair(struct contract *c, struct weir_handle *a, struct weir_handle *b)
