@@ -186,6 +186,17 @@ static enum started start_signals(struct weir_loop *loop, struct weir_op *op)
     return STARTED;
 }
 
+/* What rarely has to wait is tried here: to hand it over costs more than the call. A receive is
+ * only where a buffer is promised to it, or where a call comes first on every engine. */
+static bool is_tried(const struct weir_op *op)
+{
+    if (op_is_pooled(op))
+        return op->in.step || ready_begins_with_call(op);
+    if (op->kind == WEIR_OP_SHUTDOWN)
+        return true;
+    return op->in.holds == WEIR_OUT && op->kind != WEIR_OP_CONNECT && !op->in.engine;
+}
+
 /* What has no direction and is no poll, and all that is done to files, never waits for another op:
  * the lanes of the core do it, with fewer threads. */
 static enum started threads_start(struct weir_loop *loop, struct weir_op *op)
@@ -194,12 +205,17 @@ static enum started threads_start(struct weir_loop *loop, struct weir_op *op)
         return loop_awaits_signals(loop, op) ? start_signals(loop, op) : start_on_worker(loop, op);
     if (!op->in.holds || handle_has_offsets(op->handle))
         return STARTED_OFFLOAD;
-    bool promised = op_is_pooled(op) && (op->in.step || ready_begins_with_call(op));
-    if (op->kind != WEIR_OP_SHUTDOWN && !promised)
+    if (!is_tried(op))
         return start_on_worker(loop, op);
-    op->result = loop->sys->perform(op, PERFORM_TRY);
-    if (op->result == WEIR_EAGAIN)
+    int64_t result = loop->sys->perform(op, PERFORM_TRY);
+    loop->stats.attempts++;
+    if (result == WEIR_ENOTSUP) /* there is no call for it that never waits */
         return start_on_worker(loop, op);
+    if (result == WEIR_EAGAIN) {
+        loop->stats.attempts_empty++;
+        return start_on_worker(loop, op);
+    }
+    op->result = result;
     op->served = WEIR_SERVED_AT_ONCE; /* it did not wait */
     return STARTED_DONE;
 }

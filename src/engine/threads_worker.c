@@ -51,10 +51,10 @@ static int64_t await_ready(struct worker *worker)
     return entries[1].revents & POLLNVAL ? WEIR_EBADF : (int64_t)poll_events_of(entries[1].revents);
 }
 
-/* Sending rarely has to wait, so that it is tried first; receiving nearly always has. */
+/* What is sent found no room on the loop's thread; receiving nearly always has to wait. */
 static bool waits_first(const struct weir_op *op)
 {
-    return op->kind == WEIR_OP_POLL || (op->in.holds == WEIR_IN && !ready_begins_with_call(op));
+    return op->kind == WEIR_OP_POLL || !ready_begins_with_call(op);
 }
 
 /* One call of the op, after as much waiting as it takes. */
