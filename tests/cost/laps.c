@@ -316,26 +316,51 @@ static void prepare_pooled(struct weir_loop *loop)
     NEED(weir_pool_open(&pool, loop, NULL) == 0);
 }
 
+/* Each datagram with the address that it was sent to. */
+static void prepare_control(struct weir_loop *loop)
+{
+    int yes = 1;
+    prepare_pooled(loop);
+    NEED(setsockopt((int)weir_handle_os(&datagrams), IPPROTO_IP, IP_PKTINFO, &yes, sizeof yes) ==
+         0);
+}
+
 static void pooled_received(struct weir_op *op)
 {
     struct weir_buf piece;
     if (op->result == WEIR_ECANCELED)
         return;
+    NEED((head.control_length > 0) == (head.control_room > 0));
     NEED(op->result == (int64_t)MESSAGE && weir_pooled(op, &piece, 1) == 1);
     NEED(weir_pool_give(pool, piece.data) == 0);
     if (!--left)
         weir_cancel(op);
 }
 
-static void pooled_laps(struct weir_loop *loop, unsigned count)
+static void receive_pooled(struct weir_loop *loop, unsigned count)
 {
     char message[MESSAGE] = "?";
     left = count;
     for (unsigned i = 0; i < count; i++)
         NEED(send(datagram_peer, message, sizeof message, 0) == (ssize_t)sizeof message);
-    head = (struct weir_msg){.address = &asker.data, .address_room = sizeof asker.data};
     weir_recv_msg_pooled(&single, &datagrams, pool, &head, WEIR_MULTISHOT, pooled_received);
     run(loop);
+}
+
+static void pooled_laps(struct weir_loop *loop, unsigned count)
+{
+    head = (struct weir_msg){.address = &asker.data, .address_room = sizeof asker.data};
+    receive_pooled(loop, count);
+}
+
+static void control_laps(struct weir_loop *loop, unsigned count)
+{
+    static uint64_t control[8];
+    head = (struct weir_msg){.address = &asker.data,
+                             .address_room = sizeof asker.data,
+                             .control = control,
+                             .control_room = sizeof control};
+    receive_pooled(loop, count);
 }
 
 /* ---- Connections that come and go ------------------------------------------------------------ */
@@ -435,6 +460,7 @@ const struct lap all_laps[] = {
     {"poll", 5, 1, prepare_connections, poll_laps},
     {"datagram", 16, 1, prepare_datagrams, datagram_laps},
     {"pooled", 16, 1, prepare_pooled, pooled_laps},
+    {"control", 16, 1, prepare_control, control_laps},
     {"accept", 5, 1, prepare_listener, accept_laps},
     {"read", 5, 1, prepare_file, read_laps},
     {"readv", 5, 1, prepare_file, readv_laps},
