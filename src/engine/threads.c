@@ -36,17 +36,19 @@ static int worker_add(struct weir_loop *loop)
         return WEIR_ENOMEM;
     memset(worker, 0, sizeof *worker);
     worker->threads = t;
-    int error = loop->sys->notifier_open(worker->cancel);
+    int error = gate_init(&worker->ordered) ? 0 : WEIR_ENOMEM;
+    if (!error) {
+        error = loop->sys->notifier_open(worker->cancel);
+        if (error)
+            gate_finish(&worker->ordered);
+    }
     if (error) {
         loop_resize(loop, worker, 0);
         return error;
     }
-    pthread_mutex_init(&worker->mutex, NULL);
-    pthread_cond_init(&worker->ordered, NULL);
     error = os_thread_start(threads_work, worker, STACK_BYTES, &worker->thread);
     if (error) {
-        pthread_cond_destroy(&worker->ordered);
-        pthread_mutex_destroy(&worker->mutex);
+        gate_finish(&worker->ordered);
         worker_finish(loop, worker);
         return error;
     }
@@ -332,7 +334,8 @@ static int threads_wait(struct weir_loop *loop, int64_t timeout_ns)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-/* In a forked child the threads are not there, only their records. */
+/* In a forked child the threads are not there, only their records; who waits at their gates never
+ * leaves them. */
 static void threads_close(struct weir_loop *loop)
 {
     struct threads *t = loop->mechanism;
@@ -343,8 +346,7 @@ static void threads_close(struct weir_loop *loop)
         next = worker->next;
         if (!inherited) {
             pthread_join(worker->thread, NULL);
-            pthread_cond_destroy(&worker->ordered);
-            pthread_mutex_destroy(&worker->mutex);
+            gate_finish(&worker->ordered);
         }
         worker_finish(loop, worker);
     }

@@ -6,9 +6,10 @@
 #include <pthread.h>
 
 #include "../engine.h"
+#include "../os/gate.h"
 
-/* What a worker is to do; under its mutex. */
-enum order { ORDER_REST, ORDER_WORK, ORDER_END };
+/* What a worker is to do. */
+enum order { ORDER_WORK, ORDER_END };
 
 struct threads {
     struct worker *workers; /* owned; all there are, through next */
@@ -43,11 +44,10 @@ struct worker {
     bool               blocks; /* there is no call for the op that never waits: it is offloaded */
     pthread_t          thread;
 
-    pthread_mutex_t mutex;
-    pthread_cond_t  ordered;
-    enum order      order; /* under mutex */
-    atomic_bool     cancelled;
-    int             cancel[2]; /* owned; the notifier that ends its waiting */
+    struct gate ordered;
+    enum order  order; /* written before the gate opens, read behind it */
+    atomic_bool cancelled;
+    int         cancel[2]; /* owned; the notifier that ends its waiting */
 };
 
 /* The life of a worker's thread; the argument is its struct worker. */

@@ -11,22 +11,14 @@
 
 void threads_order(struct worker *worker, enum order order)
 {
-    pthread_mutex_lock(&worker->mutex);
     worker->order = order;
-    pthread_mutex_unlock(&worker->mutex);
-    pthread_cond_signal(&worker->ordered); /* not before: it would wake into a mutex that is held */
+    gate_let(&worker->ordered);
 }
 
 static enum order await_order(struct worker *worker)
 {
-    pthread_mutex_lock(&worker->mutex);
-    while (worker->order == ORDER_REST)
-        pthread_cond_wait(&worker->ordered, &worker->mutex);
-    enum order order = worker->order;
-    if (order == ORDER_WORK)
-        worker->order = ORDER_REST;
-    pthread_mutex_unlock(&worker->mutex);
-    return order;
+    gate_wait(&worker->ordered);
+    return worker->order;
 }
 
 static unsigned interest_of(const struct weir_op *op)

@@ -248,7 +248,7 @@ static void direct_reads_cancelled_in_flight(struct contract *c)
         for (unsigned i = 0; i < DEPTH_MOST; i++)
             read_block(&file, i, i);
         if (lap % 2)
-            CHECK_EQ(weir_run(c->loop, WEIR_NOWAIT), 1);
+            CHECK(weir_run(c->loop, WEIR_NOWAIT) >= 0); /* 0: the disk was faster */
         for (unsigned i = lap % 3; i < DEPTH_MOST; i += 3) {
             if (lap < 4)
                 weir_cancel(&ops[i]);
