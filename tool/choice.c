@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "measure/system.h"
 
 enum { SPARE_DESCRIPTORS = 32 }; /* of server and load, beside their connections */
 
@@ -140,17 +140,12 @@ json_t *choice_json_refused(const struct choice *c)
 
 int choice_ensure_descriptors(int connections, const char *option)
 {
-    rlim_t        needed = (rlim_t)connections + SPARE_DESCRIPTORS;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
-        return EXIT_DONE;
-    rlim_t allowed = limit.rlim_max;
-    limit.rlim_cur = needed < allowed ? needed : allowed;
-    if (allowed >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+    uint64_t needed = (uint64_t)connections + SPARE_DESCRIPTORS, most = 0;
+    if (system_allow_descriptors(needed, &most) == 0)
         return EXIT_DONE;
     return say_failed("%d connections need %llu file descriptors a process, but the hard limit is "
                       "%llu: raise it (ulimit -Hn %llu) or use fewer %s",
-                      connections, (unsigned long long)needed, (unsigned long long)allowed,
+                      connections, (unsigned long long)needed, (unsigned long long)most,
                       (unsigned long long)needed, option);
 }
 

@@ -21,7 +21,8 @@ struct choice {
 };
 
 /* What is compared where the user says nothing: the mechanisms that this system has for streams,
- * and those that serve files differently. choice_linux.c, choice_kqueue.c. */
+ * and those that serve files differently. choice_linux.c,
+ * choice_kqueue.c, choice_win.c. */
 extern const char choice_stream_engines[], choice_file_engines[];
 
 /* Takes the engines of a list with commas; asked NULL: those of the default list that are allowed

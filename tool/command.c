@@ -62,6 +62,15 @@ int command_run(const struct command *commands, const char *called, int argc, ch
     return say_usage("there is no `%s %s`; see `%s --help`", called, argv[1], called);
 }
 
+char *cut_word(char **list)
+{
+    char *word = *list, *comma = word ? strchr(word, ',') : NULL;
+    *list = comma ? comma + 1 : NULL;
+    if (comma)
+        *comma = '\0';
+    return word;
+}
+
 bool read_count(const char *option, const char *text, long long min, long long max,
                 long long *count)
 {

@@ -37,6 +37,9 @@ __attribute__((format(printf, 1, 2))) int say_usage(const char *format, ...);
 /* What getopt_long() answered '?' or ':' to, as a sentence that names the way to the help. */
 int say_bad_option(const char *called, char **argv, int answer);
 
+/* The next word of a list with commas, which is cut there; NULL behind the last one. */
+char *cut_word(char **list);
+
 /* Reads an option's value; on a wrong one the sentence is said and false returned. */
 bool read_count(const char *option, const char *text, long long min, long long max,
                 long long *count);

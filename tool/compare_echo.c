@@ -227,6 +227,7 @@ static void print_results(const struct comparison *c)
     putchar('\n');
     choice_print_refused(&c->choice);
     print_bottleneck(series);
+    report_cpu_step(&series->timing, stdout);
     snprintf(shape, sizeof shape, "%d connection%s x %zu byte%s", series->shape.connections,
              series->shape.connections == 1 ? "" : "s", series->shape.size,
              series->shape.size == 1 ? "" : "s");

@@ -76,7 +76,7 @@ static void help(void)
 static bool read_depths(struct files_options *o, char *list)
 {
     o->depth_count = 0;
-    for (char *next = list, *word; (word = strsep(&next, ","));) {
+    for (char *next = list, *word; (word = cut_word(&next));) {
         long long depth = 0;
         if (!read_count("--depths", word, 1, 256, &depth))
             return false;

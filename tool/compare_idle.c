@@ -68,7 +68,7 @@ static bool read_counts(void *user, int option, char *list)
     struct idle_options *o = user;
     (void)option;
     o->count_of_counts = 0;
-    for (char *next = list, *word; (word = strsep(&next, ","));) {
+    for (char *next = list, *word; (word = cut_word(&next));) {
         long long count = 0;
         if (!read_count("--idle", word, 0, 20000, &count))
             return false;
@@ -286,6 +286,7 @@ static void print_results(const struct idle *idle)
             printf("not asked: %s with %d idle: %s\n", idle->rows[r].plan.name,
                    o->counts[o->count_of_counts - 1], idle->rows[r].capped);
     choice_print_refused(&idle->choice);
+    report_cpu_step(&o->common.timing, stdout);
     if (o->count_of_counts > 1) {
         printf("server CPU an operation, from %d to %d idle connections:\n", o->counts[0],
                o->counts[o->count_of_counts - 1]);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "measure/process.h"
 #include "measure/system.h"
 
 /* NULL for what this build does not have. */
@@ -52,6 +53,9 @@ const char *const *programs_command(const char *name)
 
 int programs_run(int argc, char **argv)
 {
+    int hidden = process_hidden(argc, argv);
+    if (hidden >= 0)
+        return hidden;
     self = system_self(argv[0]);
     if (argc < 3 || strcmp(argv[1], PROGRAM_ARGUMENT) != 0)
         return -1;

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* client.c - the load generator: connections to an echo server, driven by a plain loop (watch.h).
- * With datagrams, a connection is a socket that is connected to the server's address, and each
- * request and each answer one datagram; loopback keeps their order.
+/* client.c - the load generator: connections to an echo server (sockets.h), driven by a plain loop
+ * (watch.h). With datagrams, a connection is a socket that is connected to the server's address,
+ * and each request and each answer one datagram; loopback keeps their order.
  *
  * It uses nothing of weir. Requests are computed, not stored (pattern.h), so all connections share
- * one buffer each way. Sockets stay blocking, which makes connecting simple; every transfer says
- * MSG_DONTWAIT, and the process ignores SIGPIPE. A connection may send up to its quota of requests
- * and `depth` requests ahead of the answers; the phases of a load are nothing but changes of the
- * quota. Idle connections get a quota of one request, which proves that the server has them. */
-#include <arpa/inet.h>
+ * one buffer each way. A connection may send up to its quota of requests and `depth` requests ahead
+ * of the answers; the phases of a load are nothing but changes of the quota. Idle connections get a
+ * quota of one request, which proves that the server has them. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "load.h"
 #include "pattern.h"
+#include "sockets.h"
 #include "system.h"
 #include "watch.h"
 
@@ -76,7 +72,7 @@ static int want_out(struct client *client, struct conn *c, bool on)
         return 0;
     if (watch_want_out(client->watch, c->fd, c, on) < 0)
         return client_fail(client, "the load generator cannot wait to send on connection %u: %s",
-                           c->number, strerror(errno));
+                           c->number, system_error());
     c->want_out = on;
     return 0;
 }
@@ -123,14 +119,14 @@ static int conn_send(struct client *client, struct conn *c, uint64_t now_ns)
         limit = c->quota;
     while (c->sending < limit) {
         size_t  length = fill_requests(client, c, limit);
-        ssize_t n = send(c->fd, client->out, length, MSG_DONTWAIT);
+        ssize_t n = sockets_send(c->fd, client->out, length);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && errno == EAGAIN)
             return want_out(client, c, true);
         if (n < 0)
             return client_fail(client, "sending request %llu on connection %u failed: %s",
-                               (unsigned long long)c->sending, c->number, strerror(errno));
+                               (unsigned long long)c->sending, c->number, system_error());
         count_sent(client, c, (size_t)n, now_ns);
         if ((size_t)n < length)
             return want_out(client, c, true);
@@ -181,12 +177,12 @@ static int check_bytes(struct client *client, struct conn *c, size_t length, uin
 /* Takes what is there, once: 1 when something came, 0 when nothing was there. */
 static int receive_once(struct client *client, struct conn *c)
 {
-    ssize_t n = recv(c->fd, client->in, BUFFER_SIZE, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    ssize_t n = sockets_receive(c->fd, client->in, BUFFER_SIZE);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n < 0)
         return client_fail(client, "receiving on connection %u failed after %llu answers: %s",
-                           c->number, (unsigned long long)c->receiving, strerror(errno));
+                           c->number, (unsigned long long)c->receiving, system_error());
     if (n == 0)
         return client_fail(client, "the server closed connection %u after %llu answers", c->number,
                            (unsigned long long)c->receiving);
@@ -213,7 +209,7 @@ static int client_turn(struct client *client)
     struct watch_event events[WATCH_ROOM];
     int                n = watch_wait(client->watch, events, 100);
     if (n < 0 && errno != EINTR)
-        return client_fail(client, "the load generator cannot wait: %s", strerror(errno));
+        return client_fail(client, "the load generator cannot wait: %s", system_error());
     for (int i = 0; i < n; i++) {
         /* Errors and hang-ups are told by the receive. */
         if (events[i].in && conn_receive(client, events[i].user) < 0)
@@ -253,27 +249,17 @@ static int run_until_answered(struct client *client)
 
 static int conn_open(struct client *client, struct conn *c)
 {
-    bool datagrams = client->plan->shape.datagrams;
-    c->fd = socket(AF_INET, datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
+    c->fd = sockets_make(client->plan->shape.datagrams, patience_ns);
     if (c->fd < 0)
         return client_fail(client, "connection %u of %d could not be made: %s", c->number + 1,
-                           all_of(client->plan), strerror(errno));
-    int            one = 1;
-    struct timeval patience = {.tv_sec = (time_t)(patience_ns / NS_PER_S)};
-    if (!datagrams)
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(client->plan->port),
-                                  .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) < 0)
+                           all_of(client->plan), system_error());
+    if (sockets_connect(c->fd, client->plan->port) < 0)
         return client_fail(client, "connection %u of %d to port %u failed: %s", c->number + 1,
-                           all_of(client->plan), client->plan->port, strerror(errno));
+                           all_of(client->plan), client->plan->port, system_error());
     c->started_ns = client->started_ns + (size_t)c->number * (size_t)client->plan->shape.depth;
     if (watch_add(client->watch, c->fd, c) < 0)
         return client_fail(client, "connection %u of %d: %s", c->number + 1, all_of(client->plan),
-                           strerror(errno));
+                           system_error());
     return 0;
 }
 
@@ -379,7 +365,7 @@ static int run_counted(struct client *client)
 static int expect_silence(struct client *client)
 {
     for (int i = 0; i < client->count; i++)
-        if (recv(client->conns[i].fd, client->in, BUFFER_SIZE, MSG_DONTWAIT) >= 0)
+        if (sockets_receive(client->conns[i].fd, client->in, BUFFER_SIZE) >= 0)
             return client_fail(client, "the server answered a datagram twice, on connection %d", i);
     return 0;
 }
@@ -402,9 +388,9 @@ static int finish(struct client *client)
     if (client->plan->shape.datagrams)
         return expect_silence(client);
     for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++)
-        shutdown(client->conns[i].fd, SHUT_WR);
+        sockets_end(client->conns[i].fd);
     for (int i = 0; i < client->count && i < GRACEFUL_COUNT; i++) {
-        ssize_t n = recv(client->conns[i].fd, client->in, BUFFER_SIZE, 0);
+        ssize_t n = sockets_await(client->conns[i].fd, client->in, BUFFER_SIZE, patience_ns);
         if (n > 0)
             return client_fail(
                 client,
@@ -414,12 +400,11 @@ static int finish(struct client *client)
         if (n < 0)
             return client_fail(client,
                                "connection %d was not closed by the server after its end: %s", i,
-                               strerror(errno));
+                               system_error());
     }
     /* A reset leaves no TIME_WAIT behind: thousands of them would slow the next runs. */
-    struct linger reset = {.l_onoff = 1};
     for (int i = GRACEFUL_COUNT; i < client->count; i++)
-        setsockopt(client->conns[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        sockets_reset_at_close(client->conns[i].fd);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus.h - which CPUs a server and its load run on: cpus_linux.c, and cpus_posix.c where the system
- * binds no process to a CPU. */
+/* cpus.h - which CPUs a server and its load run on: cpus_linux.c, cpus_win.c, and cpus_posix.c
+ * where the system binds no process to a CPU. */
 #ifndef MEASURE_CPUS_H
 #define MEASURE_CPUS_H
 

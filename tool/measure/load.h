@@ -47,8 +47,8 @@ struct load_report {
     uint64_t       client_cpu_ns; /* this process, within the window */
     int            added_connections; /* made after the first batch of connections, ... */
     int64_t        added_bytes;       /* ... and how the server's private memory grew with them */
-    struct hist    latency;       /* of the requests answered within the window */
-    struct failure failure;       /* empty when all went well */
+    struct hist    latency;           /* of the requests answered within the window */
+    struct failure failure;           /* empty when all went well */
 };
 
 struct load {
@@ -74,6 +74,9 @@ int load_end(struct load *load, uint64_t timeout_ns, struct failure *why);
 
 /* Kills the process if it still runs, and gives everything back. May be called again. */
 void load_close(struct load *load);
+
+/* What systems do in their own ways: load_unix.c, load_win.c, which also start the process. */
+void load_give_report(struct load_report *report);
 
 /* What the process runs. */
 void client_run(const struct load_plan *plan, struct load_report *report, int control, int status);

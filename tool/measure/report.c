@@ -2,9 +2,6 @@
 /* report.c - figures as text and as JSON. */
 #include "report.h"
 
-#include <string.h>
-#include <sys/utsname.h>
-
 #include "cpus.h"
 #include "system.h"
 
@@ -59,15 +56,24 @@ void report_shape(char *text, size_t length, const struct series *series)
              shape->size == 1 ? "" : "s", report_cores(&series->timing));
 }
 
+void report_cpu_step(const struct timing *timing, FILE *file)
+{
+    double step_ns = (double)system_cpu_step_ns(), window_ns = (double)timing->window_ns;
+    if (step_ns * 100 > window_ns)
+        fprintf(file,
+                "note: this system counts CPU time in steps of %.3g ms, %.2g%% of a window; more "
+                "--seconds make it finer\n",
+                step_ns / 1e6, 100 * step_ns / window_ns);
+}
+
 json_t *report_json_machine(void)
 {
-    struct utsname system;
-    char           cpu[128];
-    if (uname(&system) < 0)
-        memset(&system, 0, sizeof system);
+    struct system_names names;
+    char                cpu[128];
+    system_names(&names);
     system_cpu_name(cpu, sizeof cpu);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i}", "system", system.sysname, "kernel",
-                     system.release, "machine", system.machine, "cpu", cpu, "cpus", cpus_count());
+    return json_pack("{s:s, s:s, s:s, s:s, s:i}", "system", names.system, "kernel", names.version,
+                     "machine", names.machine, "cpu", cpu, "cpus", cpus_count());
 }
 
 json_t *report_json_workload(const struct series *series)

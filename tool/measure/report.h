@@ -26,6 +26,9 @@ const char *report_cores(const struct timing *timing);
 /* "echo, 50 connections x 64 bytes, server and load on one core" */
 void report_shape(char *text, size_t length, const struct series *series);
 
+/* A line on how coarse the server's CPU time is, where that is above a hundredth of a window. */
+void report_cpu_step(const struct timing *timing, FILE *file);
+
 /* {"system", "kernel", "machine", "cpu", "cpus"} */
 json_t *report_json_machine(void);
 

@@ -2,19 +2,14 @@
 /* server.c - starts a server program, and ends it. */
 #include "server.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "cpus.h"
+#include "process.h"
 #include "stop.h"
 #include "system.h"
 
@@ -24,32 +19,10 @@ static const uint64_t stop_patience_ns = 3 * NS_PER_S;
 const char *const served_names[SERVED_COUNT] = {"at-once", "ready", "kernel", "worker",
                                                 "simulated"};
 
-static void run_child(const struct server_plan *plan, int cpu, int out, int err, pid_t parent)
-{
-    stop_child_setup(parent);
-    int in = open("/dev/null", O_RDONLY);
-    dup2(in, STDIN_FILENO);
-    dup2(out, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
-    close(in);
-    if (plan->engine)
-        setenv("WEIR_ENGINE", plan->engine, 1);
-    else
-        unsetenv("WEIR_ENGINE");
-    setenv("WEIR_STATS", "1", 1);
-    if (cpu >= 0 && cpus_pin(cpu) < 0) {
-        fprintf(stderr, "it could not be bound to CPU %d: %s\n", cpu, strerror(errno));
-        _exit(1);
-    }
-    execvp(plan->argv[0], (char *const *)(uintptr_t)plan->argv);
-    fprintf(stderr, "%s: %s\n", plan->argv[0], strerror(errno));
-    _exit(127);
-}
-
 /* What the program said on standard error, at most length - 1 bytes of it, from its beginning. */
 static void read_errors(const struct server *server, char *text, size_t length)
 {
-    ssize_t n = server->err >= 0 ? pread(server->err, text, length - 1, 0) : 0;
+    ssize_t n = server->err >= 0 ? system_read_start(server->err, text, length - 1) : 0;
     text[n > 0 ? n : 0] = '\0';
 }
 
@@ -58,7 +31,7 @@ static int fail_saying(struct server *server, struct failure *why, const char *w
 {
     char text[256];
     read_errors(server, text, sizeof text);
-    text[strcspn(text, "\n")] = '\0';
+    text[strcspn(text, "\r\n")] = '\0';
     return fail(why, "the server %s %s%s%s", server->name, what, text[0] ? ": " : "", text);
 }
 
@@ -87,23 +60,22 @@ static int await_port(struct server *server, const char *engine, struct failure 
     size_t   length = 0;
     uint64_t end_ns = clock_ns() + start_patience_ns;
     while (length < sizeof line - 1) {
-        struct pollfd fd = {.fd = server->out, .events = POLLIN};
-        uint64_t      now_ns = clock_ns();
+        uint64_t now_ns = clock_ns();
         if (stop_requested())
             return -1;
         if (now_ns >= end_ns)
             return fail_saying(server, why, "did not say in time that it listens");
-        if (poll(&fd, 1, (int)((end_ns - now_ns) / NS_PER_MS) + 1) <= 0)
+        int n = process_read(server->out, line + length, sizeof line - 1 - length, end_ns - now_ns);
+        if (n < 0)
             continue;
-        ssize_t n = read(server->out, line + length, sizeof line - 1 - length);
-        if (n <= 0)
+        if (n == 0)
             return fail_saying(server, why, "did not start");
         length += (size_t)n;
         line[length] = '\0';
         if (strchr(line, '\n'))
             break;
     }
-    line[strcspn(line, "\n")] = '\0';
+    line[strcspn(line, "\r\n")] = '\0';
     server->port = port_in(line);
     if (server->port == 0)
         return fail(why, "the server %s did not name its port: \"%s\"", server->name, line);
@@ -119,18 +91,17 @@ int server_spawn(struct server *server, const struct server_plan *plan, int cpu,
     int ends[2];
     server->err = system_unnamed_file();
     if (server->err < 0 || system_pipe(ends) < 0)
-        return fail(why, "the server %s could not be started: %s", plan->name, strerror(errno));
-    pid_t parent = getpid();
-    server->pid = fork();
-    if (server->pid == 0)
-        run_child(plan, cpu, ends[1], server->err, parent);
-    close(ends[1]);
-    server->out = ends[0];
+        return fail(why, "the server %s could not be started: %s", plan->name, system_error());
+    struct process_plan process = {
+        .argv = plan->argv, .engine = plan->engine, .cpu = cpu, .out = ends[1], .err = server->err};
+    server->pid = process_start(&process);
     if (server->pid < 0) {
         server->pid = 0;
-        return fail(why, "the server %s could not be started: %s", plan->name, strerror(errno));
+        fail(why, "the server %s could not be started: %s", plan->name, system_error());
     }
-    return 0;
+    close(ends[1]);
+    server->out = ends[0];
+    return server->pid ? 0 : -1;
 }
 
 int server_start(struct server *server, const struct server_plan *plan, int cpu,
@@ -141,12 +112,11 @@ int server_start(struct server *server, const struct server_plan *plan, int cpu,
 }
 
 /* Waits for the end, not longer than the timeout; whether it came. */
-static bool await_end(struct server *server, int *status, uint64_t timeout_ns)
+static bool await_end(struct server *server, struct process_end *end, uint64_t timeout_ns)
 {
     const struct timespec moment = {.tv_nsec = 500000};
     for (uint64_t end_ns = clock_ns() + timeout_ns; clock_ns() < end_ns;) {
-        pid_t pid = waitpid(server->pid, status, WNOHANG);
-        if (pid == server->pid || (pid < 0 && errno == ECHILD)) {
+        if (process_look(server->pid, end) != PROCESS_RUNS) {
             server->pid = 0;
             return true;
         }
@@ -169,54 +139,48 @@ static void parse_served(const struct server *server, struct served *served)
 }
 
 /* 0 when it ended well, or as it was asked to; else -1 with a sentence. */
-static int judge_end(struct server *server, int status, bool asked, struct failure *why)
+static int judge_end(struct server *server, const struct process_end *end, bool asked,
+                     struct failure *why)
 {
-    bool by_us = WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM);
-    if ((asked && by_us) || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+    if (end->fate == PROCESS_DONE || (asked && end->fate == PROCESS_STOPPED))
         return 0;
-    if (WIFSIGNALED(status))
-        return fail(why, "the server %s died of signal %d (%s)", server->name, WTERMSIG(status),
-                    strsignal(WTERMSIG(status)));
+    if (end->fate != PROCESS_FAILED)
+        return fail(why, "the server %s died of %s", server->name, end->cause);
     return fail_saying(server, why, "ended with a failure");
 }
 
 int server_await(struct server *server, struct served *served, uint64_t timeout_ns,
                  struct failure *why)
 {
-    int status = 0;
-    for (uint64_t end_ns = clock_ns() + timeout_ns; !await_end(server, &status, NS_PER_MS);) {
+    struct process_end end = {.fate = PROCESS_DONE};
+    for (uint64_t end_ns = clock_ns() + timeout_ns; !await_end(server, &end, NS_PER_MS);) {
         if (stop_requested())
             return -1;
         if (clock_ns() > end_ns)
             return fail(why, "%s did not end in time", server->name);
     }
     parse_served(server, served);
-    return judge_end(server, status, false, why);
+    return judge_end(server, &end, false, why);
 }
 
 int server_stop(struct server *server, struct served *served, struct failure *why)
 {
-    static const int politely[] = {SIGINT, SIGTERM};
-    int              status = 0;
-    bool             gone = false;
-    for (size_t i = 0; i < sizeof politely / sizeof politely[0] && !gone; i++) {
-        kill(server->pid, politely[i]);
-        gone = await_end(server, &status, stop_patience_ns);
-    }
+    struct process_end end = {.fate = PROCESS_DONE};
+    bool               gone = false;
+    for (int times = 0; !gone && process_ask(server->pid, times); times++)
+        gone = await_end(server, &end, stop_patience_ns);
     if (!gone) {
         server_close(server);
         return fail(why, "the server %s did not end when asked to and was killed", server->name);
     }
     parse_served(server, served);
-    return judge_end(server, status, true, why);
+    return judge_end(server, &end, true, why);
 }
 
 void server_close(struct server *server)
 {
     if (server->pid > 0) {
-        kill(server->pid, SIGKILL);
-        while (waitpid(server->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+        process_kill(server->pid);
         server->pid = 0;
     }
     if (server->out >= 0)

@@ -3,7 +3,7 @@
  *
  * The contract with the program: it takes port 0, and its first line on standard output names
  * the port it listens on behind a colon, and the engine in parentheses if it has one, as in
- * "listening on 127.0.0.1:4711 (epoll)". SIGINT ends it. */
+ * "listening on 127.0.0.1:4711 (epoll)". SIGINT, or Ctrl-C in its console, ends it. */
 #ifndef MEASURE_SERVER_H
 #define MEASURE_SERVER_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* watch.h - how the load generator waits for its connections, by what the system has for many of
- * them: watch_epoll.c, watch_kqueue.c. Level-triggered. Nothing of weir is in it, so that the load
- * is no judge in its own cause. */
+ * them: watch_epoll.c, watch_kqueue.c, watch_win.c. Level-triggered. Nothing of weir is in it, so
+ * that the load is no judge in its own cause. */
 #ifndef MEASURE_WATCH_H
 #define MEASURE_WATCH_H
 
@@ -15,7 +15,7 @@ struct watch_event {
     bool  out; /* there is room to send */
 };
 
-/* A descriptor, which is closed as any other; -1 with errno. */
+/* A number to ask it by, which ends with the process; -1 with errno. */
 int watch_open(void);
 
 /* From now on `user` is told when something comes; 0, or -1 with errno. */

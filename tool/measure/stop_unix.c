@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stop.c - remembers a request to stop, and ties children to their parent. */
+/* stop_unix.c - remembers a request to stop, and ties children to their parent. */
 #include "stop.h"
 
 #include <signal.h>
