@@ -20,8 +20,8 @@ static struct program {
     {PROGRAM_HAND_EPOLL, HAND_EPOLL_MAIN, "0", {0}},
     {PROGRAM_HAND_KQUEUE, HAND_KQUEUE_MAIN, "0", {0}},
     {PROGRAM_HAND_THREADS, hand_threads_main, "0", {0}},
-    {PROGRAM_READ_WEIR, read_weir_main, NULL, {0}},
-    {PROGRAM_READ_BLOCKING, read_blocking_main, NULL, {0}},
+    {PROGRAM_READ_WEIR, READ_WEIR_MAIN, NULL, {0}},
+    {PROGRAM_READ_BLOCKING, READ_BLOCKING_MAIN, NULL, {0}},
     {PROGRAM_READ_URING, READ_URING_MAIN, NULL, {0}},
 };
 
