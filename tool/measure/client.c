@@ -302,6 +302,17 @@ static int pause_at(struct client *client, enum load_phase phase)
     return -1; /* the parent is gone or wants no more */
 }
 
+/* Whether there is something to divide by, on a machine that is starved, too: an answer and, where
+ * CPU time grows in steps, one of those. */
+static bool is_enough(const struct client *client, uint64_t answered, uint64_t server_ns,
+                      uint64_t end_ns)
+{
+    if (client->answered == answered)
+        return false;
+    return system_cpu_step_ns() == 0 || clock_ns() > end_ns + patience_ns ||
+           system_cpu_ns(client->plan->server) > server_ns;
+}
+
 /* Every connection sends and nobody is hurried; then the window, exactly between two turns. */
 static int run_timed(struct client *client)
 {
@@ -319,8 +330,7 @@ static int run_timed(struct client *client)
     uint64_t answered = client->answered;
     end_ns = begin_ns + plan->window_ns;
     client->in_window = true;
-    /* On a machine that is starved, the window lasts until there is something to divide by. */
-    while (clock_ns() < end_ns || client->answered == answered)
+    while (clock_ns() < end_ns || !is_enough(client, answered, server_ns, end_ns))
         if (client_turn(client) < 0)
             return -1;
     client->in_window = false;
