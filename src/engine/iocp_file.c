@@ -30,11 +30,16 @@ int64_t iocp_begin_file(struct iocp_record *record, const struct weir_op *op)
  * which the call itself says. */
 int64_t iocp_begin_look_at_pipe(struct iocp_record *record, struct weir_op *op)
 {
+    bool polls = op->kind == WEIR_OP_POLL;
+    if (polls && (op->in.arg.events & (WEIR_IN | WEIR_OUT)) != WEIR_IN)
+        return WEIR_ENOTSUP; /* nothing tells whether there is room, nor an end behind bytes */
     record->look = true;
     BOOL well = ReadFile(win_handle_of(op->handle->in.descriptor), NULL, 0, NULL,
                          &record->overlapped);
     if (well || GetLastError() == ERROR_IO_PENDING)
         return IOCP_BEGUN;
+    if (polls && GetLastError() == ERROR_ACCESS_DENIED)
+        return WEIR_ENOTSUP; /* an end that is written to: it tells nothing */
     return op->handle->loop->sys->perform(op, PERFORM_TRY);
 }
 
@@ -45,9 +50,10 @@ int64_t iocp_file_result(struct iocp_record *record)
     DWORD                 moved = 0;
     BOOL well = GetOverlappedResult(win_handle_of(descriptor), &record->overlapped, &moved, FALSE);
     int64_t result = win_moved(op, well, well ? moved : (DWORD)record->overlapped.InternalHigh);
+    if (result > 0 && op->handle->in.kind == WEIR_HANDLE_PIPE)
+        return win_fill_pieces(op, result);
     if (result > 0 && op->handle->in.kind == WEIR_HANDLE_FILE && op->in.holds)
-        win_position_set(descriptor, ((uint64_t)record->overlapped.OffsetHigh << 32 |
-                                      record->overlapped.Offset) +
-                                         (uint64_t)result);
+        win_position_moved(
+            op, (uint64_t)record->overlapped.OffsetHigh << 32 | record->overlapped.Offset, result);
     return result;
 }

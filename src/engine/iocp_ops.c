@@ -215,13 +215,13 @@ static int64_t begin(struct iocp *iocp, struct iocp_record *record, struct weir_
     int error;
     if (sends_what_fits(op))
         return begin_room(iocp, record, op);
-    if (op->kind == WEIR_OP_POLL) {
+    if (op->kind == WEIR_OP_POLL && op->handle->in.kind != WEIR_HANDLE_PIPE) {
         error = win_socket_says(op, begin_poll(iocp, record, op));
     } else {
         error = join(iocp, op->handle);
         if (!error && !handle_is_socket(op->handle))
-            return op->kind == WEIR_OP_RECV_POOLED ? iocp_begin_look_at_pipe(record, op)
-                                                   : iocp_begin_file(record, op);
+            return op_transfers(op) ? iocp_begin_file(record, op)
+                                    : iocp_begin_look_at_pipe(record, op);
         if (!error)
             error = win_socket_says(op, begin_on_socket(iocp, record, op));
     }
@@ -401,7 +401,8 @@ static int64_t finish_connect(const struct weir_op *op, int64_t result)
 static void harvest_poll(struct weir_loop *loop, struct iocp_record *record)
 {
     struct weir_op *op = record->op;
-    bool            again = op->flags & (WEIR_LEVEL | WEIR_EDGE), waited = !record->called_on;
+    bool            again = op->flags & (WEIR_LEVEL | WEIR_EDGE);
+    bool            waited = !handle_is_socket(op->handle);
     int64_t         events = waited ? 0 : iocp_ready_events(record, op->in.arg.events);
     end_wait(record);
     iocp_give(loop, record);

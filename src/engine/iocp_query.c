@@ -76,7 +76,7 @@ static int query_file(enum weir_op_kind op, enum weir_handle_kind handle)
     bool file = handle == WEIR_HANDLE_FILE, pipe = handle == WEIR_HANDLE_PIPE;
     switch (op) {
     case WEIR_OP_POLL:
-        return pipe ? WEIR_SUPPORT_NO : WEIR_SUPPORT_AT_ONCE;
+        return pipe ? WEIR_SUPPORT_NATIVE : WEIR_SUPPORT_AT_ONCE;
     case WEIR_OP_FSTAT:
         return pipe ? WEIR_SUPPORT_AT_ONCE : WEIR_SUPPORT_OFFLOADED;
     case WEIR_OP_COPY:

@@ -198,15 +198,6 @@ static int win_address(const struct weir_handle *handle, bool peer, struct weir_
     return error;
 }
 
-/* ---- What is not here ------------------------------------------------------------------------ */
-
-static int win_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
-{
-    (void)handle;
-    *alignment = (struct weir_alignment){0};
-    return 0;
-}
-
 /* ---- What a descriptor is -------------------------------------------------------------------- */
 
 static int classify_socket(struct weir_handle *handle, int type)

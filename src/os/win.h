@@ -39,13 +39,16 @@ struct win_pieces {
 };
 void win_pieces_of(struct win_pieces *pieces, const struct weir_op *op);
 
-/* Of a file or pipe: the first piece of a rest, which is all that one call moves; what a call says
- * that ended, before anybody else asks GetLastError(); and the position that transfers without an
- * offset begin at. */
+/* Of a file or pipe: the first piece of a rest, which is all that one call moves. Of a pipe: once
+ * that is filled, what is there for the pieces behind it, and so all that was moved. What a call
+ * says that ended, before anybody else asks GetLastError(). The position that transfers without an
+ * offset begin at, and where it is behind one. */
 struct weir_buf win_piece_of(const struct rest *rest);
+int64_t         win_fill_pieces(const struct weir_op *op, int64_t moved);
 int64_t         win_moved(const struct weir_op *op, bool well, DWORD moved);
 uint64_t        win_position(int descriptor);
 void            win_position_set(int descriptor, uint64_t position);
+void            win_position_moved(const struct weir_op *op, uint64_t from, int64_t moved);
 
 /* Parts of perform: what concerns files, opening included; bytes of one, on a worker; what is in a
  * pipe. */
@@ -71,8 +74,9 @@ int     win_socket_says(const struct weir_op *op, int error);
 /* One piece of a copy, as the part of perform that does them. */
 int64_t win_copy(struct copy *copy, enum perform how);
 
-/* As classify, of what is no socket. */
+/* As classify, of what is no socket; and the entry alignment. */
 int win_classify_file(struct weir_handle *handle);
+int win_alignment(const struct weir_handle *handle, struct weir_alignment *alignment);
 
 /* A socket for overlapped calls, which a child does not inherit, and plain calls never wait on. */
 int  win_socket_new(int family, int type); /* its descriptor, or WEIR_E* */

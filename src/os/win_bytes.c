@@ -2,6 +2,7 @@
 /* win_bytes.c - bytes of files and pipes, by calls that do not go through a port; what any call on
  * them means; and new pipes. The others are begun in src/engine/iocp_file.c. */
 #include <stdio.h>
+#include <winternl.h>
 
 #include "os.h"
 #include "win.h"
@@ -44,6 +45,28 @@ void win_position_set(int descriptor, uint64_t position)
     SetFilePointerEx(win_handle_of(descriptor), to, NULL, FILE_BEGIN);
 }
 
+#define ACCESS_INFORMATION ((FILE_INFORMATION_CLASS)8) /* FileAccessInformation */
+
+/* Whether each write goes to the end. */
+static bool appends(int descriptor)
+{
+    IO_STATUS_BLOCK status;
+    ACCESS_MASK     access = 0;
+    return NtQueryInformationFile(win_handle_of(descriptor), &status, &access, (ULONG)sizeof access,
+                                  ACCESS_INFORMATION) >= 0 &&
+           (access & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA;
+}
+
+void win_position_moved(const struct weir_op *op, uint64_t from, int64_t moved)
+{
+    LARGE_INTEGER end;
+    int           descriptor = op->handle->in.descriptor;
+    uint64_t      position = from + (uint64_t)moved;
+    if (op_writes(op) && appends(descriptor) && GetFileSizeEx(win_handle_of(descriptor), &end))
+        position = (uint64_t)end.QuadPart;
+    win_position_set(descriptor, position);
+}
+
 struct weir_buf win_piece_of(const struct rest *rest)
 {
     return rest->count ? rest->buffers[0] : (struct weir_buf){rest->data, rest->length};
@@ -82,7 +105,7 @@ static int64_t move_at_position(const struct weir_op *op, struct weir_buf piece)
     uint64_t position = win_position(descriptor);
     int64_t  result = call_and_wait(op, piece, position);
     if (result > 0)
-        win_position_set(descriptor, position + (uint64_t)result);
+        win_position_moved(op, position, result);
     return result;
 }
 
@@ -110,14 +133,9 @@ int64_t win_move_file(const struct weir_op *op, enum perform how)
 
 /* ---- Pipes ----------------------------------------------------------------------------------- */
 
-/* What is in it now. How much it would take cannot be asked. */
-int64_t win_move_pipe(const struct weir_op *op)
+static int64_t take_from_pipe(const struct weir_op *op, struct weir_buf piece)
 {
-    struct rest     rest = rest_of(op);
-    struct weir_buf piece = win_piece_of(&rest);
-    DWORD           there = 0;
-    if (!op_reads(op))
-        return WEIR_ENOTSUP;
+    DWORD there = 0;
     if (!PeekNamedPipe(win_handle_of(op->handle->in.descriptor), NULL, 0, NULL, &there, NULL))
         return win_moved(op, false, 0);
     if (!there)
@@ -125,6 +143,32 @@ int64_t win_move_pipe(const struct weir_op *op)
     if (piece.length > there)
         piece.length = there;
     return call_and_wait(op, piece, 0);
+}
+
+int64_t win_fill_pieces(const struct weir_op *op, int64_t moved)
+{
+    struct rest rest = rest_of(op);
+    int64_t     sum = moved;
+    if (!op_reads(op) || rest.count < 2 || moved < (int64_t)rest.buffers[0].length)
+        return moved;
+    for (size_t i = 1; i < rest.count; i++) {
+        int64_t length = (int64_t)rest.buffers[i].length;
+        int64_t more = length ? take_from_pipe(op, rest.buffers[i]) : 0;
+        sum += more > 0 ? more : 0;
+        if (more < length)
+            break;
+    }
+    return sum;
+}
+
+/* What is in it now. How much it would take cannot be asked. */
+int64_t win_move_pipe(const struct weir_op *op)
+{
+    struct rest rest = rest_of(op);
+    if (!op_reads(op))
+        return WEIR_ENOTSUP;
+    int64_t moved = take_from_pipe(op, win_piece_of(&rest));
+    return moved > 0 ? win_fill_pieces(op, moved) : moved;
 }
 
 int64_t win_look_at_pipe(const struct weir_op *op)

@@ -152,6 +152,26 @@ int win_classify_file(struct weir_handle *handle)
     return 0;
 }
 
+#define SIZE_INFORMATION ((FS_INFORMATION_CLASS)3) /* FileFsSizeInformation */
+
+/* Past the cache a file is moved in whole sectors of its volume, the memory included: CreateFile(),
+ * "FILE_FLAG_NO_BUFFERING". */
+int win_alignment(const struct weir_handle *handle, struct weir_alignment *alignment)
+{
+    struct {
+        LARGE_INTEGER units, free;
+        ULONG         sectors_per_unit, sector;
+    } size;
+    IO_STATUS_BLOCK status;
+    *alignment = (struct weir_alignment){0};
+    if (handle->in.kind != WEIR_HANDLE_FILE)
+        return 0;
+    if (NtQueryVolumeInformationFile(win_handle_of(handle->in.descriptor), &status, &size,
+                                     (ULONG)sizeof size, SIZE_INFORMATION) >= 0)
+        *alignment = (struct weir_alignment){size.sector, size.sector};
+    return 0;
+}
+
 static int64_t since_1970_ns(LARGE_INTEGER time)
 {
     return (time.QuadPart - INT64_C(116444736000000000)) * 100;
@@ -211,6 +231,8 @@ static int64_t cut(const struct weir_op *op)
     BOOL well = SetFileInformationByHandle(win_handle_of(op->handle->in.descriptor),
                                            FileEndOfFileInfo, &end, (DWORD)sizeof end);
     int  error = well ? 0 : win_error();
+    if (error == WEIR_EINVAL)
+        return WEIR_EFBIG;                             /* the file system takes no such length */
     return error == WEIR_EACCES ? WEIR_EINVAL : error; /* not open for writing: ftruncate(2) */
 }
 

@@ -50,16 +50,21 @@ static bool lacks_address(const struct weir_op *op)
 }
 
 /* Windows says again and again that a connection was reset, or came to nothing. Elsewhere that is
- * told once: what is sent from then on is sent to nobody. A second refusal is an abort on Wine. */
+ * told once: what is sent from then on is sent to nobody, as where nobody was yet, which is a reset
+ * on Wine 8. A second refusal is an abort there. */
 static int stream_says(const struct weir_op *op, int error)
 {
+    bool writes = op_writes(op) || sends(op);
     if (op->kind == WEIR_OP_CONNECT && (error == WEIR_ECONNABORTED || error == WEIR_ECONNREFUSED)) {
         op->handle->in.hint |= TOLD_ERR;
         return WEIR_ECONNREFUSED;
     }
+    if (error == WEIR_ENOTCONN && writes)
+        return WEIR_EPIPE;
     if (error != WEIR_ECONNABORTED && error != WEIR_ECONNRESET)
         return error;
-    if ((op->handle->in.hint & TOLD_ERR) && op_writes(op))
+    if (writes &&
+        ((op->handle->in.hint & TOLD_ERR) || win_family_of(op->handle->in.descriptor) == AF_UNSPEC))
         return WEIR_EPIPE;
     op->handle->in.hint |= TOLD_ERR;
     return WEIR_ECONNRESET;

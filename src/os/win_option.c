@@ -135,6 +135,8 @@ static int get_error(int descriptor, int64_t *value)
 int win_option_set(struct weir_handle *handle, enum weir_option option, int64_t value)
 {
     int descriptor = handle->in.descriptor;
+    if (!handle_is_socket(handle))
+        return WEIR_ENOTSOCK;
     switch (option) {
     case WEIR_OPTION_KEEPALIVE:
         return set_keepalive(descriptor, value);
@@ -159,6 +161,8 @@ int win_option_set(struct weir_handle *handle, enum weir_option option, int64_t 
 int win_option_get(const struct weir_handle *handle, enum weir_option option, int64_t *value)
 {
     int descriptor = handle->in.descriptor;
+    if (!handle_is_socket(handle))
+        return WEIR_ENOTSOCK;
     switch (option) {
     case WEIR_OPTION_KEEPALIVE:
         return get_keepalive(descriptor, value);
@@ -185,6 +189,8 @@ int win_multicast(struct weir_handle *handle, const struct weir_address *group,
 {
     struct group_req request;
     int              level = os_group_request(&request, group, interface_index);
+    if (!handle_is_socket(handle))
+        return WEIR_ENOTSOCK;
     if (level < 0)
         return level;
     return setsockopt(win_socket_of(handle->in.descriptor), level,
