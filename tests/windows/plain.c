@@ -3,6 +3,7 @@
 #include "posix/plain.h"
 
 #include "../contract/contract.h"
+#include "plain_file.h"
 
 #undef socket
 #undef accept
@@ -18,8 +19,6 @@
 #undef sendto
 #undef pollfd
 
-static const char no_files[] = "Windows has no files that plain calls and a port share";
-static const char no_pipes[] = "Windows has no pipes that plain calls and a port share";
 static const char no_unix[] = "Windows has no unix sockets of that kind";
 
 static SOCKET socket_of(int fd)
@@ -55,6 +54,15 @@ int plain_lacks(const char *what)
     char text[100];
     snprintf(text, sizeof text, "Windows has no %s", what);
     SKIP(text);
+}
+
+int plain_mask(const sigset_t *set, sigset_t *before)
+{
+    if (set)
+        plain_lacks("signal masks");
+    if (before)
+        *before = (sigset_t){0};
+    return 0;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -127,24 +135,6 @@ int plain_socketpair(int family, int type, int protocol, int ends[2])
     return 0;
 }
 
-int plain_pipe(int ends[2], int flags)
-{
-    (void)ends, (void)flags;
-    SKIP(no_pipes);
-}
-
-int plain_mkfifo(const char *path, unsigned mode)
-{
-    (void)path, (void)mode;
-    SKIP(no_pipes);
-}
-
-int plain_open(const char *path, int flags, ...)
-{
-    (void)path, (void)flags;
-    SKIP(no_files);
-}
-
 int plain_accept(int fd, void *address, void *length, int flags)
 {
     (void)address, (void)length, (void)flags;
@@ -163,6 +153,16 @@ void *plain_map(size_t length, bool usable)
 int plain_unmap(void *memory)
 {
     return VirtualFree(memory, 0, MEM_RELEASE) ? 0 : -1;
+}
+
+/* Who sets a thread's is told what it was. */
+int plain_affinity(unsigned long long *bits)
+{
+    DWORD_PTR allowed, all;
+    if (!GetProcessAffinityMask(GetCurrentProcess(), &allowed, &all))
+        return -1;
+    *bits = SetThreadAffinityMask(GetCurrentThread(), allowed);
+    return *bits && SetThreadAffinityMask(GetCurrentThread(), (DWORD_PTR)*bits) ? 0 : -1;
 }
 
 /* An empty value takes the variable away. */
@@ -214,9 +214,11 @@ int plain_shutdown(int fd, int how)
     return told(shutdown(socket_of(fd), how));
 }
 
-int plain_fcntl(int fd, int command)
+int plain_fcntl(int fd, int command, ...)
 {
     DWORD marks;
+    if (command == F_GETFL && GetFileType(handle_of(fd)) == FILE_TYPE_DISK)
+        return plain_file_flags(fd);
     if (command != F_GETFD)
         SKIP("Windows does not tell whether a socket blocks");
     return GetHandleInformation(handle_of(fd), &marks) && !(marks & HANDLE_FLAG_INHERIT)
@@ -233,54 +235,40 @@ int plain_close(int fd)
 
 /* ---- Waiting and moving ---------------------------------------------------------------------- */
 
-/* Of what is no socket, only a pipe can be asked, and only for what is in it. */
-static short look_at_pipe(int fd, short events)
+static bool is_socket(int fd)
 {
-    DWORD there = 0;
-    bool  ended = !PeekNamedPipe(handle_of(fd), NULL, 0, NULL, &there, NULL);
-    return (events & POLLIN) && (ended || there) ? POLLIN : 0;
+    int type, length = (int)sizeof type;
+    return getsockopt(socket_of(fd), SOL_SOCKET, SO_TYPE, (char *)&type, &length) == 0 ||
+           WSAGetLastError() != WSAENOTSOCK;
 }
 
-int plain_poll(struct plain_pollfd *entries, plain_count count, int timeout_ms)
+static short look(const struct plain_pollfd *entry)
 {
-    struct pollfd asked[16];
-    CHECK(count <= 16);
-    for (plain_count i = 0; i < count; i++)
-        asked[i] = (struct pollfd){.fd = socket_of(entries[i].fd), .events = entries[i].events};
-    int ready = told(WSAPoll(asked, count, timeout_ms));
-    for (plain_count i = 0; i < count; i++)
-        entries[i].revents = asked[i].revents;
-    if (count == 1 && (ready < 0 || (asked[0].revents & POLLNVAL))) {
-        entries[0].revents = look_at_pipe(entries[0].fd, entries[0].events);
-        ready = entries[0].revents != 0;
+    if (!is_socket(entry->fd))
+        return plain_look(entry->fd, entry->events);
+    WSAPOLLFD asked = {.fd = socket_of(entry->fd), .events = entry->events};
+    return WSAPoll(&asked, 1, 0) > 0 ? asked.revents : 0;
+}
+
+static int look_at_all(struct plain_pollfd *entries, plain_count count)
+{
+    int ready = 0;
+    for (plain_count i = 0; i < count; i++) {
+        entries[i].revents = look(&entries[i]);
+        ready += entries[i].revents != 0;
     }
     return ready;
 }
 
-/* An end of a pipe of weir's, or a file. The event's lowest bit keeps the packet from the port that
- * it may have joined. */
-static ssize_t move(int fd, bool writes, void *data, size_t length, long long offset)
+/* Sockets, pipes and what else can be waited for have no wait together: they are looked at in
+ * turns. */
+int plain_poll(struct plain_pollfd *entries, plain_count count, int timeout_ms)
 {
-    HANDLE     event = CreateEventW(NULL, TRUE, FALSE, NULL);
-    OVERLAPPED overlapped = {.Offset = (DWORD)offset,
-                             .OffsetHigh = (DWORD)(offset >> 32),
-                             .hEvent = (HANDLE)((ULONG_PTR)event | 1)};
-    DWORD      moved = 0;
-    CHECK(event != NULL);
-    BOOL well = writes ? WriteFile(handle_of(fd), data, (DWORD)length, NULL, &overlapped)
-                       : ReadFile(handle_of(fd), data, (DWORD)length, NULL, &overlapped);
-    if (well || GetLastError() == ERROR_IO_PENDING)
-        well = GetOverlappedResult(handle_of(fd), &overlapped, &moved, TRUE);
-    CloseHandle(event);
-    if (!well && !writes && GetLastError() == ERROR_BROKEN_PIPE)
-        return 0;
-    errno = EPIPE;
-    return well ? (ssize_t)moved : -1;
-}
-
-ssize_t plain_pwrite(int fd, const void *data, size_t length, long long offset)
-{
-    return move(fd, true, (void *)(uintptr_t)data, length, offset);
+    uint64_t until = GetTickCount64() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
+    int      ready;
+    while (!(ready = look_at_all(entries, count)) && (timeout_ms < 0 || GetTickCount64() < until))
+        Sleep(1);
+    return ready;
 }
 
 ssize_t plain_send(int fd, const void *data, size_t length, int flags)
@@ -291,25 +279,25 @@ ssize_t plain_send(int fd, const void *data, size_t length, int flags)
 ssize_t plain_sendto(int fd, const void *data, size_t length, int flags,
                      const struct sockaddr *address, size_t address_length)
 {
+    if (!is_socket(fd))
+        return plain_move(fd, true, (void *)(uintptr_t)data, length);
     if (flags & MSG_DONTWAIT)
         wait_no_more(fd, true);
     int sent = told(
         sendto(socket_of(fd), data, (int)length, flags & MSG_SYSTEM, address, (int)address_length));
     if (flags & MSG_DONTWAIT)
         wait_no_more(fd, false);
-    if (sent < 0 && errno == ENOTSOCK)
-        return move(fd, true, (void *)(uintptr_t)data, length, 0);
     return sent;
 }
 
 ssize_t plain_recv(int fd, void *data, size_t length, int flags)
 {
+    if (!is_socket(fd))
+        return plain_move(fd, false, data, length);
     if (flags & MSG_DONTWAIT)
         wait_no_more(fd, true);
     int result = told(recv(socket_of(fd), data, (int)length, flags & MSG_SYSTEM));
     if (flags & MSG_DONTWAIT)
         wait_no_more(fd, false);
-    if (result < 0 && errno == ENOTSOCK)
-        return move(fd, false, data, length, 0);
     return result;
 }

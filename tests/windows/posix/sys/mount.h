@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* Its part of POSIX is in plain.h. */
+#include "../plain.h"
