@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <tlhelp32.h>
+#include <winternl.h>
 
 #include "../contract/host.h"
 
@@ -266,14 +267,47 @@ unsigned contract_thread_count(void)
     return count;
 }
 
+#define ALL_HANDLES ((SYSTEM_INFORMATION_CLASS)64) /* SystemExtendedHandleInformation */
+
+struct all_handles {
+    ULONG_PTR count, reserved;
+    struct {
+        void     *object;
+        ULONG_PTR process, number;
+        ULONG     access;
+        USHORT    trace, type;
+        ULONG     attributes, reserved;
+    } handles[];
+};
+
+/* Those of every process, in one question: to ask for each number takes longer than most cases. To
+ * be freed. */
+static struct all_handles *all_handles(void)
+{
+    for (ULONG length = 1 << 20;; length *= 2) {
+        struct all_handles *all = malloc(length);
+        CHECK(all != NULL);
+        NTSTATUS status = NtQuerySystemInformation(ALL_HANDLES, all, length, NULL);
+        if (status >= 0)
+            return all;
+        free(all);
+        CHECK((ULONG)status == 0xc0000004); /* STATUS_INFO_LENGTH_MISMATCH */
+    }
+}
+
 struct host_holdings *host_holdings(void)
 {
     struct host_holdings *held = calloc(1, sizeof *held);
+    struct all_handles   *all = all_handles();
     CHECK(held != NULL);
-    for (uintptr_t number = 4; number < HANDLES_END; number += 4) {
+    for (ULONG_PTR i = 0; i < all->count; i++) {
+        uintptr_t number = all->handles[i].number;
+        if (all->handles[i].process != GetCurrentProcessId() || number >= HANDLES_END)
+            continue;
         held->held[number / 4] = is_descriptor(number);
         held->count += held->held[number / 4];
     }
+    free(all);
     held->threads = contract_thread_count();
     return held;
 }
