@@ -258,6 +258,9 @@ struct weir_op {
                 struct weir_msg  *message;
                 void             *data;
             } pooled;
+            struct {
+                uint64_t placed_ns, moved;
+            } timer;
             struct weir_loop *target;
             weir_work_call   *work;
             unsigned          events;

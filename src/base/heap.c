@@ -17,6 +17,8 @@ static void put(struct heap *heap, uint32_t at, struct heap_entry entry)
 {
     heap->entries[at] = entry;
     entry.op->in.heap_slot = at + 1;
+    if (entry.op->kind == WEIR_OP_TIMER)
+        entry.op->in.arg.timer.placed_ns = entry.due_ns;
 }
 
 /* Moves a hole from `at` towards the root until `entry` fits in it. */
@@ -84,15 +86,34 @@ static int grow(struct heap *heap, const struct weir_allocator *allocator)
     return 0;
 }
 
+/* Whether the entry of the op may stay where it is for now. */
+static bool moves_later(struct heap *heap, struct weir_op *op)
+{
+    if (op->kind == WEIR_OP_TIMER) {
+        if (op->in.due_ns <= op->in.arg.timer.placed_ns)
+            return false;
+        op->in.arg.timer.moved = heap->sequence++;
+        return true;
+    }
+    struct heap_entry *entry = &heap->entries[op->in.heap_slot - 1];
+    if (op->in.due_ns <= entry->due_ns)
+        return false;
+    entry->moved = heap->sequence++;
+    return true;
+}
+
+static uint64_t sequence_of_move(const struct heap_entry *entry)
+{
+    return entry->op->kind == WEIR_OP_TIMER ? entry->op->in.arg.timer.moved : entry->moved;
+}
+
 int heap_set(struct heap *heap, struct weir_op *op, const struct weir_allocator *allocator)
 {
+    if (op->in.heap_slot && moves_later(heap, op))
+        return 0;
     struct heap_entry entry = {.due_ns = op->in.due_ns, .sequence = heap->sequence++, .op = op};
     if (op->in.heap_slot) {
-        struct heap_entry *at = &heap->entries[op->in.heap_slot - 1];
-        if (entry.due_ns > at->due_ns)
-            at->moved = entry.sequence;
-        else
-            place(heap, op->in.heap_slot - 1, entry);
+        place(heap, op->in.heap_slot - 1, entry);
         return 0;
     }
     if (heap->count == heap->room && grow(heap, allocator))
@@ -110,7 +131,7 @@ const struct heap_entry *heap_first(struct heap *heap)
         if (first.op->in.due_ns <= first.due_ns)
             return &heap->entries[0];
         first.due_ns = first.op->in.due_ns;
-        first.sequence = first.moved;
+        first.sequence = sequence_of_move(&first);
         sink(heap, 0, first);
     }
 }

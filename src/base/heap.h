@@ -2,8 +2,9 @@
 /* heap.h - the timers: an intrusive 4-ary heap of {due, sequence, op}, smallest first.
  *
  * A deadline is mostly moved to a later time, again and again, and seldom reached. Its entry then
- * stays where it is and only notes the move: it is moved when it has come up to be the first. So a
- * move costs one access to the entry, and the heap is as ordered as anybody can see. */
+ * stays where it is, and the move is noted: it is moved when it has come up to be the first. So a
+ * move costs one access, and the heap is as ordered as anybody can see. A timer has room for the
+ * note, and for the time that its entry stands at: its move touches no entry at all. */
 #ifndef WEIR_BASE_HEAP_H
 #define WEIR_BASE_HEAP_H
 
@@ -14,7 +15,7 @@
 struct heap_entry {
     uint64_t due_ns;
     uint64_t sequence; /* of equal times, the one that was set first comes first */
-    uint64_t moved;    /* the sequence of its last move to a later time */
+    uint64_t moved;    /* the sequence of its last move to a later time; of a timer in the op */
     union {
         struct weir_op *op;    /* borrowed; op->in.heap_slot is 1 + the entry's index, 0 outside */
         uint64_t        width; /* where pointers are short, an entry is as long as elsewhere */

@@ -98,7 +98,7 @@ static void random_steps(uint64_t seed, uint64_t range, unsigned steps)
     struct heap           heap = {0};
     struct model          m = {.count = 0};
     for (int i = 0; i < OPS; i++)
-        ops[i] = (struct weir_op){0};
+        ops[i] = (struct weir_op){.kind = i % 2 ? WEIR_OP_TIMER : WEIR_OP_RECV};
     for (unsigned step = 0; step < steps; step++) {
         int      i = (int)(unit_random(&seed) % OPS);
         uint64_t how = unit_random(&seed) % 10;
