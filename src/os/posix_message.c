@@ -233,16 +233,32 @@ bool posix_message_is_to_unix(const struct weir_msg *message)
     return family == AF_UNIX;
 }
 
+/* One piece without control data needs no header, which the kernel copies and checks: sendto(2).
+ * What is received may have control data that nobody asked for, and is to be told so. */
+static bool is_plain(const struct weir_op *op, const struct weir_msg *message)
+{
+    return sends(op) && message->count == 1 && !message->control && !message->segment;
+}
+
+static int64_t send_plain(int descriptor, const struct weir_msg *message, int flags)
+{
+    return sendto(descriptor, message->buffers->data, message->buffers->length, flags,
+                  message->address, message->address ? message->address_length : 0);
+}
+
 static int64_t move_one(struct weir_op *op, enum perform how)
 {
     struct weir_msg *message = op->in.arg.message.messages;
     struct msghdr    header;
     int              flags = posix_message_flags(op) | (how == PERFORM_TRY ? MSG_DONTWAIT : 0);
-    int64_t          result = fill(op, message, &header);
+    bool             plain = is_plain(op, message);
+    int64_t          result = plain ? 0 : fill(op, message, &header);
     if (result)
         return result;
     int descriptor = op->handle->in.descriptor;
-    result = sends(op) ? sendmsg(descriptor, &header, flags) : recvmsg(descriptor, &header, flags);
+    result = plain       ? send_plain(descriptor, message, flags)
+             : sends(op) ? sendmsg(descriptor, &header, flags)
+                         : recvmsg(descriptor, &header, flags);
     if (result < 0)
         result = errno == EWOULDBLOCK ? WEIR_EAGAIN : -errno;
     if (result == WEIR_EAGAIN && sends(op) && nothing_will_tell(op, message))
