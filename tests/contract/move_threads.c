@@ -114,7 +114,7 @@ static void storm(struct contract *c, const char *const engines[COURTS])
     static struct ball balls[BALLS];
     unsigned           laps = contract_count(300);
     atomic_store(&balls_left, BALLS);
-    atomic_store(&courts_left, COURTS);
+    atomic_store(&courts_left, COURTS + 1); /* this thread moves to them too */
     for (int i = 0; i < COURTS; i++) {
         courts[i] = (struct court){.c = beside(c, engines[i]), .next = &courts[(i + 1) % COURTS]};
         weir_timer(&courts[i].hold, courts[i].c.loop, WEIR_FOREVER, 0, on_end);
@@ -128,6 +128,7 @@ static void storm(struct contract *c, const char *const engines[COURTS])
                            : contract_tcp_peer(c, &ball->handle);
         weir_move(&ball->move, &ball->handle, ball->court->c.loop, 0, on_ball_moved);
     }
+    atomic_fetch_sub(&courts_left, 1);
     for (unsigned lap = 0; lap < laps; lap++) {
         char sent[32], came[32];
         for (unsigned i = 0; i < BALLS; i++) {
