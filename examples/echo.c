@@ -58,7 +58,7 @@ static void on_signal(struct weir_op *op)
 int main(int argc, char **argv)
 {
     struct weir_op           interrupt = {0}, terminate = {0};
-    struct weir_pool_options options = {.policy = WEIR_POOL_GROW};
+    struct weir_pool_options options = {.policy = WEIR_POOL_GROW, .buffer_size = 64 * 1024};
     struct weir_handle       listener = {0};
     struct weir_loop        *loop = NULL;
     struct weir_address      at;

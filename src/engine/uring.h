@@ -134,9 +134,11 @@ struct uring_lent {
     void                     *memory; /* owned */
     uint32_t                  entries, count;
     uint32_t                  receives; /* that the kernel has, to pick for */
-    uint32_t                  kept;     /* free buffers that are left to the program */
-    uint32_t                  head;     /* of a message, in front of each buffer; 0: for bytes */
+    uint32_t                  most; /* that it holds; twice as many when the kernel finds none */
+    uint32_t                  kept; /* free buffers that are left to the program */
+    uint32_t                  head; /* of a message, in front of each buffer; 0: for bytes */
     uint16_t                  group;
+    bool                      dry;   /* the kernel found none, and the pool has more */
     bool                      alone; /* the other one could not be had */
 };
 

@@ -14,8 +14,10 @@
 #include "../os/os.h"
 #include "uring.h"
 
-#define ENTRIES_MOST 32768u /* of the kernel */
-#define RECLAIMED_MOST 16u  /* at a time */
+#define ENTRIES_MOST 32768u           /* of the kernel */
+#define RECLAIMED_MOST 16u            /* at a time */
+#define BYTES_FIRST ((size_t)1 << 20) /* of a ring that has not run dry yet */
+#define COUNT_FIRST 16u               /* at least */
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
@@ -65,6 +67,9 @@ static struct uring_lent *lent_open(struct weir_loop *loop, struct weir_pool *po
     *lent = (struct uring_lent){.pool = pool, .entries = 1, .head = head, .group = free_group(u)};
     while (lent->entries < most)
         lent->entries *= 2;
+    lent->most = (uint32_t)(BYTES_FIRST / pool->buffer_size);
+    if (lent->most < COUNT_FIRST)
+        lent->most = COUNT_FIRST;
     if (!lent_register(loop, u, lent)) {
         lent_free(loop, lent);
         return NULL;
@@ -130,7 +135,7 @@ static void lend_free(struct uring_lent *lent)
 {
     struct weir_pool *pool = lent->pool;
     uint32_t          kept = pool->promised + (lent->count ? lent->kept : 0), number;
-    uint32_t          most = share_of(lent);
+    uint32_t          share = share_of(lent), most = lent->most < share ? lent->most : share;
     int               added = 0, mask = io_uring_buf_ring_mask(lent->entries);
     while (pool->free_count > kept && lent->count < most && (number = pool_lend(pool))) {
         io_uring_buf_ring_add(lent->ring, (char *)pool_data(pool, number) - lent->head,
@@ -179,6 +184,9 @@ bool uring_lend(struct weir_loop *loop, struct uring *u)
             uring_pool_reclaim(loop, pool);
             pool_wake(pool);
         }
+        if (lent->dry)
+            lent->most *= 2;
+        lent->dry = false;
         if (!lent->receives)
             continue;
         if (lent->other && lent->other->count > share_of(lent->other))

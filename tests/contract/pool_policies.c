@@ -43,6 +43,7 @@ static void until_waited(struct contract *c, const struct weir_pool *pool, uint6
 
 /* Connections with plain peers, and a receive of each. */
 #define MOST 8
+#define CROWD 40
 struct peers {
     int                count;
     struct weir_buf    pieces[MOST]; /* what was told last */
@@ -180,6 +181,41 @@ static void fail_is_told(struct contract *c)
 }
 
 /* It doubles, to count_max, and waits then. */
+/* As many receives at once as there are buffers have one each, also of large ones, of which a
+ * mechanism may hold back some at first; the same again, now that it knows. */
+static void all_buffers_are_to_be_had_at_once(struct contract *c)
+{
+    struct weir_pool_options options = {
+        .buffer_size = 128 * 1024, .count = CROWD, .policy = WEIR_POOL_FAIL};
+    struct weir_pool         *pool = NULL;
+    static struct weir_handle handles[CROWD];
+    static struct weir_op     ops[CROWD];
+    int                       fds[CROWD];
+    CHECK_EQ(weir_pool_open(&pool, c->loop, &options), 0);
+    for (int i = 0; i < CROWD; i++)
+        fds[i] = contract_unix_peer(c, &handles[i]);
+    for (int lap = 0; lap < 2; lap++) {
+        struct weir_buf pieces[CROWD];
+        for (int i = 0; i < CROWD; i++) {
+            contract_raw_send(fds[i], &i, sizeof i);
+            weir_recv_pooled(&ops[i], &handles[i], pool, 0, contract_done);
+        }
+        for (int i = 0; i < CROWD; i++) {
+            CHECK_EQ(contract_await(c, &ops[i]), sizeof i);
+            CHECK_EQ(weir_pooled(&ops[i], &pieces[i], 1), 1);
+            CHECK(memcmp(pieces[i].data, &i, sizeof i) == 0);
+        }
+        CHECK_EQ(counts_of(pool).out, CROWD);
+        for (int i = 0; i < CROWD; i++)
+            CHECK_EQ(weir_pool_give(pool, pieces[i].data), 0);
+    }
+    CHECK_EQ(weir_pool_close(pool), 0);
+    for (int i = 0; i < CROWD; i++) {
+        contract_raw_close(fds[i]);
+        contract_close(c, &handles[i]);
+    }
+}
+
 static void grow_has_its_bound(struct contract *c)
 {
     struct peers      p = {0};
@@ -625,6 +661,7 @@ const struct contract_case contract_cases[] = {
     {"pool_exhausted_resumes", pool_exhausted_resumes, 0},
     {"waiting_for_a_buffer_ends_when_asked", waiting_for_a_buffer_ends_when_asked, 0},
     {"fail_is_told", fail_is_told, 0},
+    {"all_buffers_are_to_be_had_at_once", all_buffers_are_to_be_had_at_once, 0},
     {"grow_has_its_bound", grow_has_its_bound, 0},
     {"grow_without_memory_waits", grow_without_memory_waits, 0},
     {"quota_bounds_one_handle", quota_bounds_one_handle, 0},
