@@ -168,12 +168,13 @@ static enum started start_by_entry(struct weir_loop *loop, struct weir_op *op)
     return STARTED;
 }
 
-/* Of bytes of a stream nothing else than an entry is made. */
+/* Bytes of a stream, where turns tell of several things, are nothing else than an entry. */
 static enum started uring_start(struct weir_loop *loop, struct weir_op *op)
 {
+    struct uring *u = loop->mechanism;
     if (LIKELY(op->handle->in.kind == WEIR_HANDLE_STREAM && op_transfers(op)))
-        return start_by_entry(loop, op);
-    if (by_worker(loop->mechanism, op))
+        return u->quiet && uring_sent_directly(loop, op) ? STARTED_DONE : start_by_entry(loop, op);
+    if (by_worker(u, op))
         return STARTED_OFFLOAD;
     if (op_is_pooled(op))
         return uring_start_pooled(loop, op);
@@ -264,7 +265,7 @@ static void cancel_found(struct weir_loop *loop, struct uring *u)
 void uring_harvest_all(struct weir_loop *loop, struct uring *u)
 {
     struct io_uring_cqe *cqe;
-    unsigned             head, count;
+    unsigned             head, count, all = 0;
     do {
         count = 0;
         io_uring_for_each_cqe(&u->ring, head, cqe)
@@ -275,8 +276,10 @@ void uring_harvest_all(struct weir_loop *loop, struct uring *u)
             count++;
         }
         io_uring_cq_advance(&u->ring, count);
+        all += count;
         /* What overflowed is kept by the kernel until it is asked for. */
     } while (count && io_uring_cq_has_overflow(&u->ring) && !io_uring_get_events(&u->ring));
+    u->quiet = all == 1;
     cancel_found(loop, u);
 }
 

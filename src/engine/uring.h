@@ -57,11 +57,13 @@ struct uring {
     bool            unused;   /* until the first submission, whose thread becomes the issuer */
     bool     registers, registered; /* the ring is to have, and has, its number in its thread */
     bool     wake_armed;
+    bool     quiet;           /* one completion came, and nothing was sent directly since */
     unsigned unended;         /* ops that were asked to end and have not */
     uint64_t cancel_again_ns; /* when they are asked again; 0: none was left over */
     int64_t  patience_ns;     /* from then to the next time */
 
     struct uring_luck  file_reads, datagrams; /* of reads and receives that are alone */
+    struct uring_luck  sends;                 /* of those to a stream */
     struct uring_luck  pooled;  /* of receives into a pool that weir binds buffers of */
     struct uring_lent *lent;    /* list; owned by the pools */
     struct op_fifo     found;   /* polls that watched and found: their watch is to end */
@@ -173,8 +175,10 @@ void uring_places_open(struct weir_loop *loop, struct uring *u, const struct wei
 void uring_use_place(struct uring *u, struct io_uring_sqe *entry, struct weir_handle *handle);
 void uring_forget(struct weir_loop *loop, struct weir_handle *handle);
 
-/* uring_direct.c. Whether a call ended an op that is alone; else it is the ring's. */
+/* uring_direct.c. Whether a call ended an op that is alone, or a send in a quiet loop; else it is
+ * the ring's. */
 bool uring_done_directly(struct weir_loop *loop, struct weir_op *op);
+bool uring_sent_directly(struct weir_loop *loop, struct weir_op *op);
 
 /* uring_zerocopy.c. The entry of an op with WEIR_ZEROCOPY, filled as a plain one, becomes one
  * without a copy where that is had and pays. */

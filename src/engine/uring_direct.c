@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* uring_direct.c - an op that is alone is made by a direct call, where that may end it: a read of
- * what the page cache has, a datagram that can go, or has come. The ring would make the same call
- * inside an enter of its own, and shares that with nobody. */
+ * what the page cache has, a datagram that can go, or has come; the first send to a stream after
+ * one thing happened. The ring would make the same call inside an enter of its own, and would share
+ * that with nobody. */
 #include <liburing.h>
 
 #include "../base/rest.h"
@@ -17,13 +18,14 @@ static bool is_alone(const struct weir_loop *loop, const struct uring *u)
 static bool try_call(struct weir_loop *loop, struct weir_op *op, struct uring_luck *luck)
 {
     bool    file = handle_has_offsets(op->handle);
+    bool    goes_on = file || (op->handle->in.kind == WEIR_HANDLE_STREAM && (op->flags & WEIR_ALL));
     int64_t result = loop->sys->perform(op, PERFORM_TRY);
     loop->stats.attempts++;
     if (luck)
         uring_learn(luck, result != WEIR_EAGAIN);
     if (file && result == WEIR_ENOTSUP)
         op->handle->in.flags |= HANDLE_GUARDED;
-    if (file && result > 0 && (uint64_t)result < rest_length(op)) {
+    if (goes_on && result > 0 && (uint64_t)result < rest_length(op)) {
         op->in.progress += (uint64_t)result;
         return false;
     }
@@ -56,6 +58,16 @@ static bool try_datagram(struct weir_loop *loop, struct weir_op *op)
     if (!op_reads(op) && op->kind != WEIR_OP_RECV_MSG)
         return false;
     return uring_is_promising(&u->datagrams) && try_call(loop, op, &u->datagrams);
+}
+
+/* One, since a callback that sends to many is to have them go together. */
+bool uring_sent_directly(struct weir_loop *loop, struct weir_op *op)
+{
+    struct uring *u = loop->mechanism;
+    if (!op_writes(op) || (op->flags & WEIR_ZEROCOPY) || io_uring_sq_ready(&u->ring))
+        return false;
+    u->quiet = false;
+    return uring_is_promising(&u->sends) && try_call(loop, op, &u->sends);
 }
 
 bool uring_done_directly(struct weir_loop *loop, struct weir_op *op)
