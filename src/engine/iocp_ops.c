@@ -267,6 +267,9 @@ static int refuse(const struct weir_op *op)
     if (!handle_is_socket(op->handle) &&
         (op->kind == WEIR_OP_CONNECT || op->kind == WEIR_OP_SHUTDOWN))
         return WEIR_ENOTSOCK;
+    if (op->kind == WEIR_OP_TRUNCATE ||
+        (op->kind == WEIR_OP_FSYNC && kind != WEIR_HANDLE_DIRECTORY))
+        return WEIR_EINVAL;
     if (kind == WEIR_HANDLE_DIRECTORY && op_transfers(op))
         return op_reads(op) ? WEIR_EISDIR : WEIR_EBADF;
     if (kind == WEIR_HANDLE_LISTENER)

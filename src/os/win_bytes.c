@@ -138,8 +138,8 @@ static int64_t take_from_pipe(const struct weir_op *op, struct weir_buf piece)
     DWORD there = 0;
     if (!PeekNamedPipe(win_handle_of(op->handle->in.descriptor), NULL, 0, NULL, &there, NULL))
         return win_moved(op, false, 0);
-    if (!there)
-        return WEIR_EAGAIN;
+    if (!there) /* who asks for nothing has it */
+        return piece.length ? WEIR_EAGAIN : 0;
     if (piece.length > there)
         piece.length = there;
     return call_and_wait(op, piece, 0);

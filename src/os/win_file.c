@@ -51,13 +51,15 @@ static DWORD disposition_of(unsigned mode)
     return cut ? CREATE_ALWAYS : OPEN_ALWAYS;
 }
 
+#define NEVER_A_DIRECTORY (WEIR_OPEN_WRITE | WEIR_OPEN_CREATE) /* EISDIR: open(2) */
+
 static DWORD flags_of(unsigned mode)
 {
     DWORD    flags = FILE_FLAG_OVERLAPPED;
     unsigned permissions = mode & 07777u;
     if (permissions && !(permissions & 0222u))
         flags |= FILE_ATTRIBUTE_READONLY; /* of a new file */
-    if (!(mode & WEIR_OPEN_WRITE))
+    if (!(mode & NEVER_A_DIRECTORY))
         flags |= FILE_FLAG_BACKUP_SEMANTICS; /* also a directory */
     flags |= mode & WEIR_OPEN_DIRECT ? FILE_FLAG_NO_BUFFERING : 0;
     flags |= mode & WEIR_OPEN_SYNC ? FILE_FLAG_WRITE_THROUGH : 0;
@@ -69,7 +71,7 @@ static DWORD flags_of(unsigned mode)
 static int open_error(const wchar_t *path, unsigned mode)
 {
     int error = win_error();
-    if (error != WEIR_EACCES || !(mode & WEIR_OPEN_WRITE))
+    if (error != WEIR_EACCES || !(mode & NEVER_A_DIRECTORY))
         return error;
     DWORD attributes = GetFileAttributesW(path);
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY)
@@ -225,15 +227,22 @@ static int64_t stat_file(const struct weir_op *op)
 
 /* ---- What waits for the disk ----------------------------------------------------------------- */
 
+/* Of a file that is not open for writing Windows says that access is denied, and Wine that the handle
+ * is none; ftruncate(2) calls it EINVAL. */
+static bool is_unwritable(HANDLE file, int error)
+{
+    return error == WEIR_EACCES || (error == WEIR_EBADF && GetFileType(file) != FILE_TYPE_UNKNOWN);
+}
+
 static int64_t cut(const struct weir_op *op)
 {
+    HANDLE                file = win_handle_of(op->handle->in.descriptor);
     FILE_END_OF_FILE_INFO end = {.EndOfFile.QuadPart = (LONGLONG)op->in.arg.range.length};
-    BOOL well = SetFileInformationByHandle(win_handle_of(op->handle->in.descriptor),
-                                           FileEndOfFileInfo, &end, (DWORD)sizeof end);
+    BOOL well = SetFileInformationByHandle(file, FileEndOfFileInfo, &end, (DWORD)sizeof end);
     int  error = well ? 0 : win_error();
     if (error == WEIR_EINVAL)
-        return WEIR_EFBIG;                             /* the file system takes no such length */
-    return error == WEIR_EACCES ? WEIR_EINVAL : error; /* not open for writing: ftruncate(2) */
+        return WEIR_EFBIG; /* the file system takes no such length */
+    return is_unwritable(file, error) ? WEIR_EINVAL : error;
 }
 
 int64_t win_perform_file(const struct weir_op *op, enum perform how)

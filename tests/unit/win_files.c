@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* win_files.c - what files of Windows have of their own: names in UTF-8, and handles of others that
  * wait in each call. */
+#include <winsock2.h>
+
 #include <string.h>
 #include <windows.h>
 
@@ -62,12 +64,35 @@ static void a_pipe_that_waits_is_refused(void)
     CHECK(CloseHandle(reader) && CloseHandle(writer));
 }
 
+/* Windows, and Wine, have other words for them. */
+static void wrong_kinds_are_told_as_elsewhere(void)
+{
+    const unsigned     mode = WEIR_OPEN_READ | WEIR_OPEN_CREATE;
+    struct weir_handle file = {0}, socket = {0};
+    struct weir_op     op = {0};
+    weir_open(&op, loop, &file, ".", mode, 0, NULL);
+    CHECK_EQ(end_of(&op), WEIR_EISDIR);
+    weir_open(&op, loop, &file, "unit-win-read", mode, 0, NULL);
+    CHECK_EQ(end_of(&op), 0);
+    weir_truncate(&op, &file, 0, 0, NULL);
+    CHECK_EQ(end_of(&op), WEIR_EINVAL);
+    CHECK_EQ(weir_close_now(&file), 0);
+    CHECK(DeleteFileW(L"unit-win-read"));
+    CHECK_EQ(weir_socket(&socket, loop, AF_INET, SOCK_STREAM, 0), 0);
+    weir_truncate(&op, &socket, 0, 0, NULL);
+    CHECK_EQ(end_of(&op), WEIR_EINVAL);
+    weir_fsync(&op, &socket, 0, NULL);
+    CHECK_EQ(end_of(&op), WEIR_EINVAL);
+    CHECK_EQ(weir_close_now(&socket), 0);
+}
+
 int main(void)
 {
     CHECK_EQ(weir_loop_open(&loop, NULL), 0);
     names_are_utf_8();
     a_file_that_waits_is_a_workers();
     a_pipe_that_waits_is_refused();
+    wrong_kinds_are_told_as_elsewhere();
     CHECK_EQ(weir_loop_close(loop, WEIR_FOREVER), 0);
     return 0;
 }
