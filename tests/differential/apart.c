@@ -12,8 +12,16 @@
 #include <unistd.h>
 
 #include "apart.h"
+#include "far.h"
 
 #define LIMIT_SECONDS 20
+
+static const char *far_command; /* borrowed */
+
+void apart_reach(const char *command)
+{
+    far_command = command;
+}
 
 static struct trace *trace_of(int slot)
 {
@@ -55,6 +63,8 @@ static _Noreturn void be_child(const struct script *script, const char *engine, 
     alarm(LIMIT_SECONDS);
     if (chdir(path) < 0)
         _exit(3);
+    if (strcmp(engine, FAR_ENGINE) == 0)
+        far_be(script, plant, far_command);
     run = (struct run){.script = script, .trace = trace, .plant = plant};
     run_script(&run, engine);
     _exit(0);
@@ -80,6 +90,8 @@ const struct trace *apart_run(const struct script *script, const char *engine, e
         be_child(script, engine, plant, trace, path);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    if (strcmp(engine, FAR_ENGINE) == 0)
+        far_read(trace, path);
     if (WIFSIGNALED(status))
         trace_wrong(trace, "the process was ended by signal %d (%s)", WTERMSIG(status),
                     strsignal(WTERMSIG(status)));

@@ -5,6 +5,9 @@
 
 #include "run.h"
 
+/* The program that runs scripts on FAR_ENGINE. */
+void apart_reach(const char *command);
+
 /* Runs the script on the engine in a child, in a directory of its own, and waits for it: a crash or
  * a hang is a line of the trace. The trace is valid until the next one into the same `slot`. */
 const struct trace *apart_run(const struct script *script, const char *engine, enum plant plant,

@@ -46,6 +46,7 @@ static bool is_usual(const struct event *event)
     case WEIR_EAGAIN:
     case WEIR_ENOBUFS:
     case WEIR_ENOTSUP:
+    case WEIR_ESPIPE:
         return true;
     default:
         return event->result >= 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "apart.h"
+#include "far.h"
 
 #define ENGINES_MAX 32
 #define SHRINK_RUNS 250
@@ -20,6 +21,7 @@ struct settings {
     enum plant  plant;
     bool        selftest, verbose, shrinks, names;
     const char *program;
+    const char *far; /* the command of an engine of another system */
 };
 
 static void help(FILE *file)
@@ -34,6 +36,8 @@ static void help(FILE *file)
         "\n"
         "  --seeds FIRST-LAST  which scripts, 1-200 without it; one number is one script\n"
         "  --engines LIST      the engines, the reference first; all that are allowed without it\n"
+        "  --far COMMAND       one more engine, 'far': a program of Windows that runs a script;\n"
+        "                      all scripts are fitted to what there is there\n"
         "  --plant NAME        plants a fault in what the last engine does\n"
         "  --selftest          plants each fault, and ends 0 if each is found and made short\n"
         "  --list              prints the engines that would be compared\n"
@@ -61,6 +65,14 @@ static void take_engines(struct settings *settings, char *list)
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ","))
         if (settings->engine_count < ENGINES_MAX)
             settings->engines[settings->engine_count++] = name;
+}
+
+/* Behind the others, so that faults are planted there. */
+static void reach(struct settings *settings)
+{
+    apart_reach(settings->far);
+    if (settings->engine_count < ENGINES_MAX)
+        settings->engines[settings->engine_count++] = FAR_ENGINE;
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------- */
@@ -105,8 +117,10 @@ static void show(const struct settings *settings, const struct script *script,
     if (settings->shrinks && again)
         make_short(settings, script, engines, kept);
     trace_print_pair(&kept[0], engines[0], &kept[1], engines[1], stdout);
-    printf("run it again: %s --seeds %" PRIu64 " --engines %s,%s%s%s\n", settings->program,
-           script->seed, engines[0], engines[1], settings->plant ? " --plant " : "",
+    bool far = strcmp(engines[1], FAR_ENGINE) == 0;
+    printf("run it again: %s --seeds %" PRIu64 " --engines %s%s%s%s%s%s\n", settings->program,
+           script->seed, engines[0], far ? " --far '" : ",", far ? settings->far : engines[1],
+           far ? "'" : "", settings->plant ? " --plant " : "",
            settings->plant ? plant_name(settings->plant) : "");
 }
 
@@ -116,6 +130,8 @@ static bool compare_one(const struct settings *settings, uint64_t seed)
     struct script script;
     bool          differs = false;
     script_generate(&script, seed);
+    if (settings->far)
+        far_fit(&script);
     const struct trace *reference = apart_run(&script, settings->engines[0], PLANT_NOTHING, 0);
     if (settings->verbose) {
         script_print(&script, stdout);
@@ -224,19 +240,18 @@ static bool take_seeds(struct settings *settings, const char *text)
 
 static bool take_arguments(struct settings *settings, int argc, char **argv)
 {
-    static const struct option options[] = {{"seeds", required_argument, NULL, 's'},
-                                            {"engines", required_argument, NULL, 'e'},
-                                            {"plant", required_argument, NULL, 'p'},
-                                            {"selftest", no_argument, NULL, 't'},
-                                            {"list", no_argument, NULL, 'l'},
-                                            {"no-shrink", no_argument, NULL, 'n'},
-                                            {"verbose", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    bool                       good = true;
+    static const struct option options[] = {
+        {"seeds", required_argument, NULL, 's'}, {"engines", required_argument, NULL, 'e'},
+        {"far", required_argument, NULL, 'f'},   {"plant", required_argument, NULL, 'p'},
+        {"selftest", no_argument, NULL, 't'},    {"list", no_argument, NULL, 'l'},
+        {"no-shrink", no_argument, NULL, 'n'},   {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},        {0}};
+    bool good = true;
     for (int answer; good && (answer = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (answer == 'e')
             take_engines(settings, optarg);
+        else if (answer == 'f')
+            settings->far = optarg;
         else if (answer == 'h')
             help(stdout), exit(0);
         good = answer != '?' && (answer != 's' || take_seeds(settings, optarg)) &&
@@ -258,6 +273,8 @@ int main(int argc, char **argv)
     find_engines(&settings);
     if (!take_arguments(&settings, argc, argv))
         return 2;
+    if (settings.far)
+        reach(&settings);
     if (settings.names) {
         for (int i = 0; i < settings.engine_count; i++)
             puts(settings.engines[i]);

@@ -72,7 +72,7 @@ void run_script(struct run *run, const char *engine)
 {
     const struct script      *script = run->script;
     const struct weir_options options = {.engine = engine, .ring_entries = script->ring_entries};
-    int                       descriptors = world_count_descriptors();
+    int                       descriptors = host_count_descriptors();
     signal(SIGUSR1, SIG_IGN); /* one that no op waits for is nobody's */
     signal(SIGUSR2, SIG_IGN);
     int error = weir_loop_open(&run->loop, &options);
@@ -91,7 +91,7 @@ void run_script(struct run *run, const char *engine)
     }
     close_loop(run);
     emit_end(run);
-    descriptors -= world_count_descriptors();
+    descriptors -= host_count_descriptors();
     if (descriptors)
         trace_wrong(run->trace, "end: %d descriptors more", -descriptors);
 }

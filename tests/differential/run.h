@@ -73,6 +73,7 @@ struct place {
     bool               filling;          /* an op is to fill it */
     unsigned           live;             /* ops */
     uint8_t            filler;           /* the accept that attached it, or is to */
+    bool               unwritable;       /* opened for reading alone */
     bool               unsure;           /* that one raced: attached or not, it is used no more */
     uint8_t            quota;
     /* In this act: */
@@ -172,6 +173,8 @@ void run_script(struct run *run, const char *engine);
 
 void world_open(struct run *run);
 int  world_descriptor(const struct run *run, int place); /* -1: none */
+/* In a fitted script what a system tells of a socket that never was connected is not looked at. */
+bool world_can_be_asked(const struct run *run, int place);
 /* poll(2) without waiting. */
 short world_ready(const struct run *run, int place, short events);
 /* Bytes sent, or an end, are still on their way to the other side; given up, they are lost. */
@@ -180,9 +183,12 @@ void world_drain(struct run *run, int sender);
 void world_stuff(struct run *run, int place);
 void world_small_buffers(struct run *run, int place, bool small);
 void world_reset_at_close(struct run *run);
-int  world_count_descriptors(void);
 /* Of file0, file1, or a variant that cannot be opened. */
 const char *world_path(const struct step *step);
+
+/* host.c: what lies beside the files, so that a path cannot be opened; all that is open. */
+bool host_make_paths(void);
+int  host_count_descriptors(void);
 
 void     bytes_append(struct bytes *bytes, const void *data, size_t count);
 uint64_t bytes_hash(const void *data, size_t count);

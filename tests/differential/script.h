@@ -94,6 +94,7 @@ struct script {
     bool             foreign;     /* descriptors are adopted blocking, else not */
     bool             waits;       /* the loop sleeps for what comes, else it is only looked at */
     bool             closes_loop; /* the end: the loop is closed over everything that is open */
+    bool             fitted;      /* to what another system tells alike: see far.c */
     struct step      steps[STEPS_MAX];
 };
 

@@ -232,6 +232,10 @@ static bool can_be_taken(const struct run *run, const struct step *step)
         return false;
     if (is_multishot(step) && run->ways[step->place ^ 1].stuffed)
         return false; /* more tellings than anybody wants to read */
+    if (step->what == WEIR_OP_POLL && !world_can_be_asked(run, step->place))
+        return false;
+    if (step->what == WEIR_OP_FSYNC && run->script->fitted && place->unwritable)
+        return false; /* Windows flushes what can be written to */
     if (step->what == WEIR_OP_OPEN)
         return weir_handle_kind(&place->handle) == WEIR_HANDLE_NONE && !place->filling;
     if (step->what == WEIR_OP_ACCEPT)
@@ -266,6 +270,13 @@ static void note_chain(struct run *run, const struct step *step)
     act->chained = step->id;
 }
 
+/* Windows takes the pieces of a vector into a pipe one by one: who waits may see the first. */
+static unsigned pieces_on_the_way(const struct run *run, const struct step *step)
+{
+    bool pipe = run->script->links[step->place / 2] == LINK_PIPE;
+    return run->script->fitted && pipe && step->piece_count ? step->piece_count : 1;
+}
+
 /* What the act has to know before the step runs. */
 static void note_start(struct run *run, const struct step *step)
 {
@@ -277,7 +288,7 @@ static void note_start(struct run *run, const struct step *step)
     if (!place_is_link(step->place))
         return;
     if (step_sends(step)) {
-        run->ways[step->place].sends++;
+        run->ways[step->place].sends += pieces_on_the_way(run, step);
         run->ways[step->place].bytes += step_length(step);
         run->ways[step->place].tight |= run->ways[step->place].stuffed;
     }

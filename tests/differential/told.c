@@ -133,6 +133,16 @@ static void note_connected(struct run *run, int place, int64_t result)
         run->links[place / 2].torn = true;
 }
 
+/* Where the peer has ended, Linux may have forgotten that there was a connection; Windows has not. */
+static bool has_ended_sending(const struct run *run, const struct running *running)
+{
+    int64_t result = running->op.result;
+    if (running->step->what != WEIR_OP_SHUTDOWN || !place_is_link(running->step->place))
+        return false;
+    return result == 0 || (run->script->fitted && result == WEIR_ENOTCONN &&
+                           run->ways[running->step->place ^ 1].ended);
+}
+
 static void note_end(struct run *run, struct running *running)
 {
     const struct step *step = running->step;
@@ -145,17 +155,37 @@ static void note_end(struct run *run, struct running *running)
         place->filling = false;
         place->attached = running->op.result == 0; /* else it is as zeroed */
         place->closed &= running->op.result != 0;
+        place->unwritable = !(step->number & WEIR_OPEN_WRITE);
         if (step->what == WEIR_OP_ACCEPT)
             note_change(run, step->place);
     }
     if (step->what == WEIR_OP_CONNECT)
         note_connected(run, step->place, running->op.result);
-    if (step->what == WEIR_OP_SHUTDOWN && running->op.result == 0 && place_is_link(step->place))
+    if (has_ended_sending(run, running))
         run->ways[step->place].ended = run->ways[step->place].ended_now = true;
     if (step_receives(step) || step->what == WEIR_OP_READ || step->what == WEIR_OP_READV)
         note_received(run, running);
     else if (step_sends(step))
         note_sent(run, running);
+}
+
+/* A connection that the peer has reset by closing it. A send tells either error: Linux by the state
+ * that the reset found, Windows that it was one. A receive may tell it as an end under Wine. A poll tells
+ * of it on Linux until a call was told, on Windows as long as there is the socket. `end`: what stands
+ * for an end there. */
+static int64_t without_reset(const struct run *run, const struct running *running, int64_t result,
+                             int64_t end)
+{
+    const struct step *step = running->step;
+    if (!run->script->fitted || !place_is_link(step->place))
+        return result;
+    if (has_ended_sending(run, running))
+        return 0;
+    if (step->what == WEIR_OP_POLL && result > 0 && (result & WEIR_HUP))
+        return result & ~(int64_t)WEIR_ERR;
+    if (result != WEIR_ECONNRESET || !run->ways[step->place ^ 1].ended)
+        return result;
+    return step_sends(step) ? WEIR_EPIPE : step_receives(step) ? end : result;
 }
 
 static void note_event(struct run *run, const struct running *running, bool ends)
@@ -164,8 +194,8 @@ static void note_event(struct run *run, const struct running *running, bool ends
     enum lane          lane = lane_of(step);
     struct event      *event = add_event(run, step, lane);
     event->ends = ends;
-    event->result = running->op.result;
-    event->error = running->op.error;
+    event->result = without_reset(run, running, running->op.result, 0);
+    event->error = (int32_t)without_reset(run, running, running->op.error, WEIR_EEOF);
     event->told = running->op.told;
     event->hash = hash_of(running);
     if (plant(run, PLANT_RESULT, event->result > 0 && step_receives(step)))

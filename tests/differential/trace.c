@@ -35,7 +35,7 @@ void trace_wrong(struct trace *trace, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_line(trace, "WRONG: ", format, arguments);
+    add_line(trace, TRACE_WRONG, format, arguments);
     va_end(arguments);
     trace->wrong++;
 }

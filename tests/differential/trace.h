@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define TRACE_ROOM 262144
+#define TRACE_WRONG "WRONG: " /* such a line begins so */
 
 /* Lies in memory that the child shares, so that a crash keeps what was written before. */
 struct trace {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* world.c - the handles of a script, made by plain calls, and plain looks at them. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "run.h"
@@ -143,7 +141,7 @@ void world_open(struct run *run)
         run->places[i].handle.user = run;
     for (unsigned link = 0; link < run->script->link_count; link++)
         open_link(run, link);
-    if (mkdir("directory", 0700) < 0 || symlink("symlink", "symlink") < 0)
+    if (!host_make_paths())
         give_up("mkdir");
 }
 
@@ -165,10 +163,17 @@ int world_descriptor(const struct run *run, int place)
     return (int)weir_handle_os(handle);
 }
 
+bool world_can_be_asked(const struct run *run, int place)
+{
+    return !run->script->fitted || !place_is_link(place) || place % 2 ||
+           run->script->links[place / 2] != LINK_DIALLED || run->ways[place].connected;
+}
+
 short world_ready(const struct run *run, int place, short events)
 {
     struct pollfd entry = {.fd = world_descriptor(run, place), .events = events};
-    return entry.fd >= 0 && poll(&entry, 1, 0) > 0 ? entry.revents : 0;
+    return entry.fd >= 0 && world_can_be_asked(run, place) && poll(&entry, 1, 0) > 0 ? entry.revents
+                                                                                     : 0;
 }
 
 /* How many bytes the receive at the head must have before it ends, if it takes them bit by bit. */
@@ -306,17 +311,4 @@ void world_reset_at_close(struct run *run)
         if (run->script->links[place / 2] == LINK_TCP ||
             run->script->links[place / 2] == LINK_DIALLED)
             setsockopt(world_descriptor(run, place), SOL_SOCKET, SO_LINGER, &now, sizeof now);
-}
-
-int world_count_descriptors(void)
-{
-    DIR *folder = opendir("/dev/fd");
-    int  count = -1; /* the folder's own */
-    if (!folder)
-        return 0;
-    for (const struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            count++;
-    closedir(folder);
-    return count;
 }
