@@ -227,8 +227,8 @@ static int64_t stat_file(const struct weir_op *op)
 
 /* ---- What waits for the disk ----------------------------------------------------------------- */
 
-/* Of a file that is not open for writing Windows says that access is denied, and Wine that the handle
- * is none; ftruncate(2) calls it EINVAL. */
+/* Of a file that is not open for writing Windows says that access is denied, and Wine that the
+ * handle is none; ftruncate(2) calls it EINVAL. */
 static bool is_unwritable(HANDLE file, int error)
 {
     return error == WEIR_EACCES || (error == WEIR_EBADF && GetFileType(file) != FILE_TYPE_UNKNOWN);

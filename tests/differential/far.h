@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* far.h - an engine of another system: a program that reads a script, and the fault to plant into what
- * it does, and writes the trace. */
+/* far.h - an engine of another system: a program that reads a script, and the fault to plant into
+ * what it does, and writes the trace. */
 #ifndef DIFFERENTIAL_FAR_H
 #define DIFFERENTIAL_FAR_H
 

@@ -133,7 +133,7 @@ static void note_connected(struct run *run, int place, int64_t result)
         run->links[place / 2].torn = true;
 }
 
-/* Where the peer has ended, Linux may have forgotten that there was a connection; Windows has not. */
+/* Where the peer has ended, Linux may have forgotten that there was a connection, Windows not. */
 static bool has_ended_sending(const struct run *run, const struct running *running)
 {
     int64_t result = running->op.result;
@@ -170,9 +170,9 @@ static void note_end(struct run *run, struct running *running)
 }
 
 /* A connection that the peer has reset by closing it. A send tells either error: Linux by the state
- * that the reset found, Windows that it was one. A receive may tell it as an end under Wine. A poll tells
- * of it on Linux until a call was told, on Windows as long as there is the socket. `end`: what stands
- * for an end there. */
+ * that the reset found, Windows that it was one. A receive may tell it as an end under Wine. A poll
+ * tells of it on Linux until a call was told, on Windows as long as there is the socket. `end`:
+ * what stands for an end there. */
 static int64_t without_reset(const struct run *run, const struct running *running, int64_t result,
                              int64_t end)
 {

@@ -32,8 +32,9 @@ static int type_of(int fd)
 int differential_unread(int fd, int *there)
 {
     unsigned long count = 0;
+    HANDLE        pipe = (HANDLE)(INT_PTR)fd;
     bool          well = type_of(fd) ? ioctlsocket(socket_of(fd), UNREAD, &count) == 0
-                                     : PeekNamedPipe((HANDLE)(INT_PTR)fd, NULL, 0, NULL, &count, NULL);
+                                     : PeekNamedPipe(pipe, NULL, 0, NULL, &count, NULL);
     *there = (int)count;
     return well ? 0 : -1;
 }

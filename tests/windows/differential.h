@@ -4,7 +4,7 @@
 #ifndef WINDOWS_DIFFERENTIAL_H
 #define WINDOWS_DIFFERENTIAL_H
 
-#include "plain.h"
+#include "posix/plain.h"
 
 #include <signal.h>
 
