@@ -13,10 +13,14 @@
 
 #include "../engine.h"
 
+/* So many that ended are told before others are asked: what they received lies in the cache then,
+ * and few buffers of a pool do for all. */
+#define ENDED_MOST 8
+
 struct spin {
     struct weir_op **ops; /* owned array of borrowed ops; dense, those that wait */
     uint32_t         count, room;
-    uint32_t         next; /* who is asked next: a pass goes on where the last one ended */
+    uint32_t         next; /* those before it are asked next: where the last pass ended */
     atomic_bool      told; /* by spin_wake() */
 };
 
@@ -140,17 +144,18 @@ static bool ask_again(struct weir_loop *loop, struct spin *s, struct weir_op *op
     return true;
 }
 
-/* Asks each op once. How many ended, or told something. */
+/* Asks each op once, or until many have ended, or some have and all were asked since the beginning.
+ * How many ended, or told something. It goes from the end to the beginning: what their callbacks
+ * start comes behind, and is asked after all others. */
 static uint32_t pass(struct weir_loop *loop, struct spin *s)
 {
     uint32_t ended = 0;
-    for (uint32_t left = s->count; left && loop_room(loop, 1); left--) {
-        if (s->next >= s->count)
-            s->next = 0;
-        if (ask_again(loop, s, s->ops[s->next]))
-            ended++;
-        else
-            s->next++;
+    for (uint32_t left = s->count; left && ended < ENDED_MOST && loop_room(loop, 1); left--) {
+        if (!s->next && ended)
+            break;
+        if (!s->next || s->next > s->count)
+            s->next = s->count;
+        ended += ask_again(loop, s, s->ops[--s->next]);
     }
     return ended;
 }
