@@ -208,8 +208,8 @@ uint16_t contract_listen_any(struct contract *c, struct weir_handle *listener)
 uint16_t contract_listen_alone(struct contract *c, struct weir_handle *listener)
 {
     struct weir_address address = contract_loopback(0);
-    uint32_t            own = htonl(0x7f400000u + ((uint32_t)getpid() & 0x3fffffu));
 #ifndef __APPLE__
+    uint32_t own = htonl(0x7f400000u + ((uint32_t)getpid() & 0x3fffffu));
     if (!contract_simulated())
         memcpy(&address.data.bytes[offsetof(struct sockaddr_in, sin_addr)], &own, sizeof own);
 #endif
