@@ -145,12 +145,14 @@ struct uring_lent {
 };
 
 /* uring_pool.c: what it does of the entries of struct engine, and the ring for messages, which is
- * made when it is needed, or NULL. uring_lend() gives the kernel what is free; whether a receive
- * that waited for that is asked. */
+ * made when it is needed, or NULL. uring_lent_is_dry() is told that the kernel found no buffer;
+ * whether it is lent more. uring_lend() gives the kernel what is free; whether a receive that
+ * waited for that is asked. */
 void               uring_pool_open(struct weir_loop *loop, struct weir_pool *pool);
 void               uring_pool_close(struct weir_loop *loop, struct weir_pool *pool);
 void               uring_pool_reclaim(struct weir_loop *loop, struct weir_pool *pool);
 struct uring_lent *uring_lent_of_messages(struct weir_loop *loop, struct weir_pool *pool);
+bool               uring_lent_is_dry(struct uring_lent *lent);
 bool               uring_lend(struct weir_loop *loop, struct uring *u);
 
 /* uring_pooled.c: receives into buffers of a pool. */

@@ -147,6 +147,16 @@ static void lend_free(struct uring_lent *lent)
         io_uring_buf_ring_advance(lent->ring, added);
 }
 
+bool uring_lent_is_dry(struct uring_lent *lent)
+{
+    const struct weir_pool *pool = lent->pool;
+    if (lent->most >= lent->entries || lent->most >= share_of(lent) ||
+        pool->free_count <= pool->promised + lent->kept)
+        return false;
+    lent->dry = true;
+    return true;
+}
+
 /* At most so many go back to the pool. Their number. */
 static uint32_t take_back(struct weir_loop *loop, struct uring_lent *lent, uint32_t most)
 {

@@ -151,9 +151,7 @@ void uring_harvest_picked(struct weir_loop *loop, struct weir_op *op,
         return;
     }
     if (result == -ENOBUFS) { /* it looks for one before it looks whether there is anything */
-        if (lent->most < lent->entries && pool->free_count > pool->promised + lent->kept)
-            lent->dry = true;
-        else
+        if (!uring_lent_is_dry(lent))
             op->in.step |= POOLED_DIRECT;
         loop_event(loop, op, WEIR_EINTR, 0, 0);
         return;

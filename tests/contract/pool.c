@@ -115,6 +115,47 @@ static void who_waits_holds_none(struct contract *c)
 }
 
 /* The end of a stream, an error, a cancel: nothing to give back. */
+static bool is_readiness(const struct contract *c)
+{
+    static struct weir_engine_info engines[32];
+    int                            count = weir_engine_list(engines, 32);
+    for (int i = 0; i < count && i < 32; i++)
+        if (strcmp(engines[i].name, c->engine) == 0)
+            return strcmp(engines[i].model, "readiness") == 0;
+    return false;
+}
+
+static void give_at_once(struct weir_op *op)
+{
+    give_back(op->user, op, "hello", 5);
+}
+
+/* However many are ready in one turn, what is given back in the callback serves the next: where
+ * readiness is waited for, eight buffers at most are out; elsewhere one for each. */
+static void readiness_holds_few_buffers(struct contract *c)
+{
+    enum { READY = 20, FEW = 8 };
+    struct weir_pool         *pool = open_pool(c, READY);
+    static struct weir_handle handles[READY];
+    static struct weir_op     ops[READY];
+    int                       peers[READY];
+    for (int i = 0; i < READY; i++) {
+        peers[i] = contract_unix_peer(c, &handles[i]);
+        ops[i].user = pool;
+        weir_recv_pooled(&ops[i], &handles[i], pool, 0, give_at_once);
+        contract_raw_send(peers[i], "hello", 5);
+    }
+    for (int i = 0; i < READY; i++)
+        CHECK_EQ(contract_await(c, &ops[i]), 5);
+    CHECK_EQ(counts_of(pool).taken, READY);
+    CHECK(counts_of(pool).out_most <= (is_readiness(c) ? FEW : READY));
+    CHECK_EQ(weir_pool_close(pool), 0);
+    for (int i = 0; i < READY; i++) {
+        contract_raw_close(peers[i]);
+        contract_close(c, &handles[i]);
+    }
+}
+
 static void ends_hold_no_buffer(struct contract *c)
 {
     struct weir_handle ended = {0}, reset = {0};
@@ -624,6 +665,7 @@ static void multishot_ends_at_its_deadline(struct contract *c)
 const struct contract_case contract_cases[] = {
     {"received_is_in_a_buffer", received_is_in_a_buffer, 0},
     {"who_waits_holds_none", who_waits_holds_none, 0},
+    {"readiness_holds_few_buffers", readiness_holds_few_buffers, 0},
     {"ends_hold_no_buffer", ends_hold_no_buffer, 0},
     {"pieces_are_sent_as_they_are", pieces_are_sent_as_they_are, 0},
     {"datagrams_are_whole", datagrams_are_whole, 0},
